@@ -1,0 +1,136 @@
+"""The child process that holds the SIP stack: orders come in on stdin, reports go out on stdout.
+
+It obeys and decides nothing. When its parent is gone (stdin ends), it cancels what rings, ends what is
+answered, and leaves: a killed parent leaves no phone ringing.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+
+from probe.agent.line import Dial, Failed, HangUp, Options, Order, Ready, Report, Start, decode, encode
+from probe.pjsip import CALLS, STARTS_PER_SECOND, VERSION, Stack
+from probe.stack import Change, Happening, Incoming, Phase
+
+_BUSY_TURN_MS = 5
+_IDLE_WAIT_S = 0.02
+# An INVITE without any answer cannot be cancelled (RFC 3261 s9.1). It is repeated for 32 s (timer B), and a
+# late 180 must still be answered by CANCEL: so long a child outlives its parent, and no longer.
+_DRAIN_S = 33.0
+_REFUSED = (403, "Forbidden")
+
+
+class _Orders:
+    """The lines on stdin. `ended` once the parent has gone."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._rest = b""
+        os.set_blocking(0, False)
+
+    def take(self, wait_s: float) -> list[Order]:
+        if self.ended:
+            time.sleep(min(wait_s, _IDLE_WAIT_S))
+            return []
+        if not select.select([0], [], [], wait_s)[0]:
+            return []
+        chunk = os.read(0, 1 << 20)
+        self.ended = not chunk
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [decode(line) for line in lines]
+
+
+class _Reports:
+    """The lines on what was stdout. The library prints on fd 1 before any log level holds, so it gets another."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1)
+
+    def send(self, *reports: Report) -> None:
+        left = b"".join(encode(report) for report in reports)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except BrokenPipeError:
+            return  # the parent has gone; stdin says so too
+
+
+def _start(orders: _Orders, reports: _Reports) -> Stack | None:
+    received: list[Order] = []
+    while not received and not orders.ended:
+        received = orders.take(1.0)
+    if not received or not isinstance(received[0], Start):
+        return None
+    try:
+        stack = Stack(received[0].setup, received[0].account)
+    except RuntimeError as error:
+        reports.send(Failed(call_id=None, why=str(error)))
+        return None
+    reports.send(Ready(calls=CALLS, starts_per_second=STARTS_PER_SECOND, local=stack.local, version=VERSION))
+    return stack
+
+
+def _obey(stack: Stack, order: Order, reports: _Reports) -> None:
+    match order:
+        case Dial():
+            try:
+                stack.dial(order.call_id, order.target, order.caller, order.headers)
+            except RuntimeError as error:
+                reports.send(Failed(call_id=order.call_id, why=str(error)))
+        case HangUp():
+            stack.hang_up(order.call_id)
+        case Options():
+            stack.send_options(order.target)
+
+
+def _refuse_calls(stack: Stack) -> None:
+    """Nobody calls a probe: every INVITE from outside is refused."""
+    for happening in stack.happenings:
+        if isinstance(happening, Incoming):
+            stack.answer(happening.call_id, *_REFUSED)
+
+
+def _is_end(happening: Happening) -> bool:
+    return isinstance(happening, Change) and happening.phase is Phase.ENDED
+
+
+def _serve(stack: Stack, orders: _Orders, reports: _Reports) -> None:
+    while not orders.ended:
+        for order in orders.take(0.0 if stack.busy else _IDLE_WAIT_S):
+            _obey(stack, order, reports)
+        stack.turn(_BUSY_TURN_MS if stack.busy else 0)
+        _refuse_calls(stack)
+        if stack.happenings:
+            # The end of a call goes last: whoever hears of it has all of the call's messages.
+            reports.send(*sorted(stack.happenings, key=_is_end))
+            stack.happenings.clear()
+
+
+def _drain(stack: Stack) -> None:
+    deadline = time.monotonic() + _DRAIN_S
+    stack.leave()
+    while stack.busy and time.monotonic() < deadline:
+        stack.turn(_BUSY_TURN_MS)
+        stack.happenings.clear()
+
+
+def main() -> None:
+    """Serve one parent until it goes."""
+    # Ctrl-C reaches the whole process group; it is the parent who decides what is cancelled.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    orders, reports = _Orders(), _Reports()
+    stack = _start(orders, reports)
+    if stack is not None:
+        _serve(stack, orders, reports)
+        _drain(stack)
+    sys.stderr.flush()
+    os._exit(0)  # libDestroy() would take a second, and aborts if a call is still alive
+
+
+if __name__ == "__main__":
+    main()

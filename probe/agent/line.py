@@ -1,0 +1,105 @@
+"""What parent and child say to each other: one value a line, as JSON, in both directions.
+
+JSON and no pickle: the child reads what strangers send, and the parent must not run what a child writes.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from probe.stack import Account, Change, Connected, Incoming, Registered, Setup, Tls, Wire
+from probe.trunk import Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The first order: start the stack."""
+
+    setup: Setup
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """Send one INVITE. `target` and `caller` are URIs."""
+
+    call_id: str
+    target: str
+    caller: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """End a call: CANCEL or BYE, as its state asks."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Send OPTIONS to `target`."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The stack runs. `calls` is how many it holds at once, `starts_per_second` how fast it may be dialled."""
+
+    calls: int
+    starts_per_second: float
+    local: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An order could not be carried out; `call_id` is None when it was the start."""
+
+    call_id: str | None
+    why: str
+
+
+Order = Start | Dial | HangUp | Options
+Report = Ready | Failed | Wire | Change | Registered | Connected | Incoming
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (Start, Dial, HangUp, Options, Ready, Failed, Wire, Change, Registered, Connected, Incoming)
+}
+
+
+def encode(value: Order | Report) -> bytes:
+    """Write one value as a line. Bytes travel as the text of the same code points (ISO 8859-1)."""
+    content = asdict(value)
+    for name, item in content.items():
+        if isinstance(item, bytes):
+            content[name] = item.decode("latin-1")
+    return json.dumps([type(value).__name__, content]).encode() + b"\n"
+
+
+def decode(line: bytes) -> Any:  # noqa: ANN401 - one of Order or Report; the reader knows which
+    """Read one value back."""
+    name, content = json.loads(line)
+    kind = _KINDS[name]
+    if kind is Start:
+        return _decode_start(content)
+    return kind(**{field.name: _restore(field.type, content[field.name]) for field in fields(kind)})
+
+
+def _restore(kind: Any, item: Any) -> Any:  # noqa: ANN401 - a field of any of the kinds above
+    if kind is bytes:
+        return item.encode("latin-1")
+    if isinstance(item, list):
+        return tuple(tuple(pair) for pair in item)
+    return item
+
+
+def _decode_start(content: dict[str, Any]) -> Start:
+    setup = content["setup"]
+    setup["tls"] = Tls(**setup["tls"])
+    setup["transport"] = Transport(setup["transport"])
+    setup["nameservers"] = tuple(setup["nameservers"])
+    content["account"]["proxies"] = tuple(content["account"]["proxies"])
+    return Start(setup=Setup(**setup), account=Account(**content["account"]))

@@ -1,0 +1,89 @@
+"""One call: what is asked (`CallRequest`) and what happened (`CallRecord`), facts only.
+
+Opinions about a call are made elsewhere, from these facts, and can be made again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from probe.expectation import Expectation
+
+
+class Ending(StrEnum):
+    """How a call ended, seen from our side."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"  # a final response of 300 or more came off the wire
+    RING_LIMIT = "ring_limit"  # we sent CANCEL
+    NO_RESPONSE = "no_response"  # nothing came off the wire
+    STOPPED = "stopped"  # our own shutdown
+    AGENT_FAILED = "agent_failed"
+    LOST = "lost"  # the process died between INVITE and ending
+    GUARDED = "guarded"  # the guard refused; nothing was sent
+
+
+class Direction(StrEnum):
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One SIP message of a call, as it went over the transport.
+
+    `at_ms` counts from the first INVITE on the wire. `raw` is kept to the byte, except that the values of
+    Authorization and Proxy-Authorization are cut. `cut` says that only the head of the message could be kept
+    (too large for the SIP library). Addresses are `host:port` (`[host]:port` for IPv6).
+    """
+
+    at_ms: float
+    direction: Direction
+    transport: str
+    local: str
+    remote: str
+    raw: bytes
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """What flowed while an answered call was held: packets each way and the codec agreed on."""
+
+    codec: str | None
+    rtp_sent: int
+    rtp_received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """A call that is asked for. `plan_key` is unique: the same planned call is never placed twice."""
+
+    id: str
+    plan_key: str
+    trunk: str
+    caller: str
+    callee: str
+    consent: str | None = None
+    scenario: str | None = None
+    round: str | None = None
+    site: str = "local"
+    network: str | None = None
+    label: str | None = None
+    campaign: str | None = None
+    ring_limit_ms: int = 25_000
+    hold_ms: int = 6_000
+    expect: Expectation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """What happened. `detail` is our own or the library's word for why nothing could be asked; never a status."""
+
+    request: CallRequest
+    started_at: datetime
+    ended_at: datetime
+    ending: Ending
+    messages: tuple[Message, ...] = ()
+    detail: str | None = None
+    media: Media | None = None

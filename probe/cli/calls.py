@@ -1,0 +1,33 @@
+"""`probe calls`: history as a table."""
+
+import argparse
+
+from probe.cli.main import FINE
+from probe.cli.outside import open_history, page_width, print_json, print_lines
+from probe.documents import call_document
+from probe.errors import ScenarioError
+from probe.expectation import DISPOSITIONS
+from probe.judged import judge_call
+from probe.report.tables import calls_table
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List calls, the newest first."""
+    if arguments.disposition not in (None, *DISPOSITIONS):
+        names = ", ".join(DISPOSITIONS)
+        raise ScenarioError(f"--disposition: {arguments.disposition!r} is no disposition; the names are {names}.")
+    store = open_history(arguments)
+    records = store.calls(
+        caller=arguments.caller,
+        callee=arguments.callee,
+        scenario=arguments.scenario,
+        disposition=arguments.disposition,
+        limit=arguments.limit,
+    )
+    calls = map(judge_call, records)
+    if arguments.json:
+        for call in calls:
+            print_json(call_document(call).plain())
+    else:
+        print_lines(calls_table(tuple(calls), width=page_width()))
+    return FINE

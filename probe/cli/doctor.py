@@ -1,0 +1,56 @@
+"""`probe doctor`: a scenario's trunk, tested without ringing anyone."""
+
+import argparse
+import asyncio
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+
+from probe.agent import Finding, inspect
+from probe.cli.main import FINE, UNTESTED
+from probe.cli.outside import open_history, print_json
+from probe.errors import StoreError
+from probe.report.text import plain
+from probe.scenario import load_scenario
+
+_LIBRARIES = ("pjsua2-python", "apscheduler", "httpx", "tenacity", "sqlalchemy", "phonenumbers")
+_MARKS = {True: "ok  ", False: "FAIL", None: "    "}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Test what a call would need, from the machine's own parts to the trunk's answer."""
+    scenario = load_scenario(arguments.scenario, os.environ)
+    findings = (*_machine(), _store(arguments), *asyncio.run(inspect(scenario.trunk)))
+    for finding in findings:
+        if arguments.json:
+            print_json({"what": finding.what, "ok": finding.ok, "words": finding.words})
+        else:
+            print(f"{_MARKS[finding.ok]}  {finding.what:<14}{plain(finding.words)}")
+    return UNTESTED if any(finding.ok is False for finding in findings) else FINE
+
+
+def _machine() -> tuple[Finding, ...]:
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+    return (
+        Finding(what="python", ok=True, words=f"{platform.python_version()} on {platform.machine()}"),
+        Finding(what="libraries", ok=True, words=versions),
+        _sip_stack(),
+    )
+
+
+def _sip_stack() -> Finding:
+    """Ask a process of its own: the library may abort the one it is loaded into."""
+    command = [sys.executable, "-c", "import probe.pjsip as p; print(p.describe_build())"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    words = answer.stdout.strip().splitlines() or [answer.stderr.strip()[-200:] or "it cannot be loaded"]
+    return Finding(what="sip stack", ok=answer.returncode == 0, words=words[-1])
+
+
+def _store(arguments: argparse.Namespace) -> Finding:
+    try:
+        open_history(arguments).close()
+    except StoreError as error:
+        return Finding(what="store", ok=False, words=str(error))
+    return Finding(what="store", ok=True, words="can be opened and written")

@@ -1,0 +1,115 @@
+"""What `call` and `check` share: the road with its real parts, signals, deliveries and exit codes."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from probe.agent import Agent
+from probe.call import Ending
+from probe.cli.main import FINDING, FINE, GUARDED, UNTESTED, worst
+from probe.cli.outside import new_event_id, now, open_history, say
+from probe.event import Endpoint
+from probe.judged import JudgedCall
+from probe.rounds import Road
+from probe.scenario.guard import Allowed
+from probe.store import Store
+from probe.trunk import Trunk
+from probe.verdict import Disposition
+from probe.webhook import deliver_pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The parts of one command at work: the road, and the event that says stop."""
+
+    road: Road
+    store: Store
+    stopping: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def open_site(
+    arguments: argparse.Namespace, trunk: Trunk, allowed: Allowed, endpoint: Endpoint | None
+) -> AsyncIterator[Site]:
+    """Start the agent and the store side by side, and stop calls on Ctrl-C or SIGTERM."""
+    agent = Agent(trunk)
+    opening = asyncio.create_task(agent.open())
+    store = await asyncio.to_thread(open_history, arguments)
+    stopping = asyncio.Event()
+    try:
+        for record in store.mark_lost(now()):
+            say(f"The call {record.request.id} of {record.started_at:%Y-%m-%d %H:%M} UTC is lost: its process died.")
+        _on_signals(agent, stopping)
+        # A trunk that cannot be reached is told with each call that it costs, and each is recorded.
+        await asyncio.wait([opening])
+        yield Site(road=_road(agent, store, trunk, allowed, endpoint), store=store, stopping=stopping)
+    finally:
+        opening.cancel()
+        opening.exception() if opening.done() and not opening.cancelled() else None
+        await agent.close()
+        store.close()
+
+
+def _road(agent: Agent, store: Store, trunk: Trunk, allowed: Allowed, endpoint: Endpoint | None) -> Road:
+    return Road(
+        agent=agent,
+        store=store,
+        allowed=allowed,
+        new_id=new_event_id,
+        now=now,
+        endpoint=endpoint,
+        lines=trunk.lines,
+        calls_per_second=trunk.calls_per_second,
+    )
+
+
+def _on_signals(agent: Agent, stopping: asyncio.Event) -> None:
+    def stop() -> None:
+        stopping.set()
+        agent.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+async def deliver(site: Site) -> None:
+    """Post what waits for the endpoint. What is not taken stays in the outbox, and the user hears of it."""
+    endpoint = site.road.endpoint
+    if endpoint is None or site.stopping.is_set():
+        return
+    posting = asyncio.create_task(deliver_pending(site.store.outbox, endpoint, now=now))
+    stopped = asyncio.create_task(site.stopping.wait())
+    await asyncio.wait({posting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not posting.done():
+        posting.cancel()
+        say("webhook: stopped; what was not delivered waits (`probe webhook list`).")
+        return
+    delivered = posting.result()
+    if delivered.taken:
+        say(f"webhook: {delivered.taken} delivered to {endpoint.name}.")
+    for reason in dict.fromkeys(delivered.reasons):
+        say(f"webhook: {reason}")
+    if delivered.waiting:
+        say(f"webhook: {delivered.waiting} not delivered; they stay in the store (`probe webhook replay`).")
+
+
+def exit_code(calls: Sequence[JudgedCall], planned: int) -> int:
+    """The exit code of these calls; fewer than planned is never success."""
+    codes = [code_of(call) for call in calls]
+    return worst([*codes, UNTESTED] if len(calls) < planned else codes)
+
+
+def code_of(call: JudgedCall) -> int:
+    """The exit code of one call."""
+    if call.record.ending is Ending.GUARDED:
+        return GUARDED
+    if call.verdict.disposition is Disposition.INCONCLUSIVE:
+        return UNTESTED
+    if call.record.request.expect is None:
+        return FINE if call.conversation.final is not None else UNTESTED
+    return FINE if call.as_expected else FINDING

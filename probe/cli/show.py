@@ -1,0 +1,19 @@
+"""`probe show`: one call with its ladder, raw messages, notice and verdict."""
+
+import argparse
+
+from probe.cli.main import FINE
+from probe.cli.outside import open_history, page_width, print_json, print_lines
+from probe.documents import call_document
+from probe.judged import judge_call
+from probe.report.show import show
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show one call in full."""
+    judged = judge_call(open_history(arguments).call(arguments.id))
+    if arguments.json:
+        print_json(call_document(judged).plain())
+    else:
+        print_lines(show(judged, width=page_width()))
+    return FINE

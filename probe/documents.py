@@ -1,0 +1,326 @@
+"""Judged calls and standings in, the JSON that other programs rely on out, with its JSON Schema.
+
+Key order is part of the promise, so it is the order of the fields. A key is never missing: what is not known is null.
+The two exceptions are `provisional[].sdp` (only where true) and `reasons[].params` (only where there are any).
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from probe.call import Ending
+from probe.expectation import describe
+from probe.health import Standing, State
+from probe.judged import JudgedCall
+from probe.sip import Response
+from probe.verdict import Confidence, Conformance, Disposition, Notice, Verdict, next_steps
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def timestamp(at: datetime) -> str:
+    """Write an aware time as UTC to the millisecond: `2026-11-22T10:00:00.123Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _well_formed(value: object) -> object:
+    """Half a surrogate pair is no character and must not stand in JSON (RFC 8259 s8.2)."""
+    return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def _whole(value: object) -> object:
+    return round(value) if isinstance(value, float) else value
+
+
+def _three_digits(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+Text = Annotated[str, BeforeValidator(_well_formed)]
+Millis = Annotated[int, BeforeValidator(_whole)]
+Share = Annotated[float, BeforeValidator(_three_digits)]
+Time = Annotated[AwareDatetime, PlainSerializer(timestamp, return_type=str)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, defer_build=True)
+
+    def plain(self) -> dict[str, Any]:
+        """Give the document as plain JSON values, in the promised order."""
+        return self.model_dump(mode="json")
+
+
+class ReasonDocument(_Document):
+    """One value of a Reason header (RFC 3326)."""
+
+    protocol: Text = Field(description="SIP, Q.850 or another protocol, as it was sent")
+    cause: int | None
+    text: Text | None
+    location: Text | None = Field(description="the network that refused, such as RLN or TN (RFC 8606, ATIS-1000099)")
+    params: Annotated[dict[Text, Text], BeforeValidator(dict)] = Field(
+        default_factory=dict, description="parameters of other names; only if there are any"
+    )
+
+    @model_serializer(mode="wrap")
+    def _drop_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return written if self.params else {key: value for key, value in written.items() if key != "params"}
+
+
+class ProvisionalDocument(_Document):
+    """One provisional response (1xx) off the wire."""
+
+    status: int
+    at_ms: Millis = Field(description="milliseconds from the INVITE")
+    sdp: bool = Field(default=False, description="it opened early media; only if true")
+
+    @model_serializer(mode="wrap")
+    def _drop_false(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return written if self.sdp else {key: value for key, value in written.items() if key != "sdp"}
+
+
+class TimingDocument(_Document):
+    """Milliseconds from the INVITE on the wire; `talk_ms` from the answer to the BYE."""
+
+    alerting_ms: Millis | None = Field(description="to the first 180")
+    early_media_ms: Millis | None = Field(description="to the first 18x with SDP")
+    final_ms: Millis | None = Field(description="to the final response")
+    answered_ms: Millis | None = Field(description="to the 200 that answered")
+    talk_ms: Millis | None = Field(description="from the answer to the BYE")
+
+
+class NoticeDocument(_Document):
+    """What the blocker says of itself. Text from the network: show it, never open, call or mail it unseen."""
+
+    kind: Text = Field(description="603+ (ATIS-1000099), 607 (RFC 8197) or 608 (RFC 8688)")
+    conformance: Conformance = Field(description="remapped: an analytics Reason under another status code")
+    flaws: tuple[Text, ...]
+    version: Text | None
+    url: Text | None
+    tel: Text | None
+    email: Text | None
+    id: Text | None = Field(description="the blocker's own reference")
+    location: Text | None
+
+
+class VerdictDocument(_Document):
+    """The opinion on one call."""
+
+    disposition: Disposition
+    confidence: Confidence = Field(description="certain: the standard says so")
+    because: tuple[Text, ...] = Field(description="the evidence, a sentence each")
+    flags: tuple[Text, ...]
+
+
+class CallDocument(_Document):
+    """One call: facts off the wire, the notice in them, and the verdict."""
+
+    id: Text
+    scenario: Text | None
+    site: Text
+    trunk: Text
+    caller: Text
+    callee: Text
+    network: Text | None
+    started_at: Time
+    ended_at: Time
+    ending: Ending = Field(description="how it ended, seen from our side")
+    status: int | None = Field(description="of the final response; null if none came off the wire")
+    phrase: Text | None
+    reasons: tuple[ReasonDocument, ...]
+    provisional: tuple[ProvisionalDocument, ...]
+    timing: TimingDocument
+    notice: NoticeDocument | None
+    verdict: VerdictDocument
+    expected: Text | None = Field(description="the expectation in words")
+    as_expected: bool | None = Field(description="null without an expectation or without a test")
+    sip_call_id: Text | None
+    label: Text | None
+    campaign: Text | None
+    round: Text | None
+    detail: Text | None = Field(description="our own words for why nothing could be asked or heard")
+
+
+class ExplainDocument(_Document):
+    """What one final response means."""
+
+    status: int | None
+    phrase: Text | None
+    reasons: tuple[ReasonDocument, ...]
+    notice: NoticeDocument | None
+    verdict: VerdictDocument
+    next_steps: tuple[Text, ...]
+
+
+class NoticeSeenDocument(_Document):
+    """The same notice, folded over the calls that carried it; `id` is that of the last one."""
+
+    url: Text | None
+    tel: Text | None
+    email: Text | None
+    id: Text | None
+    location: Text | None
+    first_seen: Time
+    last_seen: Time
+    count: int
+
+
+class SignalDocument(_Document):
+    """What ties blocks together."""
+
+    kind: Text
+    dimension: Text
+    value: Text
+    p: float
+
+
+class StandingDocument(_Document):
+    """The reputation of one caller ID on one network, or as a whole where `network` is null."""
+
+    caller: Text
+    network: Text | None
+    standing: State
+    since: Time
+    judged: int = Field(description="calls that can speak: blocked, or through to the called party")
+    blocked: int
+    blocked_share: Share | None = Field(description="blocked / judged; null if none was judged")
+    interval: tuple[Share, Share] | None = Field(description="Wilson interval of the share, 95 %")
+    declined: int
+    suspected: int
+    inconclusive: int
+    last_call_at: Time
+    notices: tuple[NoticeSeenDocument, ...]
+    signals: tuple[SignalDocument, ...]
+
+
+class RoundDocument(_Document):
+    """One round of a scenario."""
+
+    id: Text
+    scenario: Text | None
+    started_at: Time
+    ended_at: Time
+
+
+class CountsDocument(_Document):
+    """The calls of a round, counted."""
+
+    planned: int
+    placed: int = Field(description="an INVITE was due and the guard let it go")
+    guarded: int = Field(description="refused by a guard rail; nothing was sent")
+    inconclusive: int = Field(description="placed, but nothing could be learned")
+    as_expected: int
+    not_as_expected: int
+    by_disposition: dict[Disposition, int] = Field(description="of the placed calls")
+
+
+class RoundResultDocument(_Document):
+    """The number-reputation results of a round."""
+
+    round: RoundDocument
+    counts: CountsDocument
+    standing: tuple[StandingDocument, ...]
+
+
+class _CallBlockedEvent(_Document):
+    """A call whose notice or verdict says blocked."""
+
+    type: Literal["call.blocked"]
+    timestamp: Time
+    data: CallDocument
+
+
+class _RoundCompletedEvent(_Document):
+    """A round is over: the standing of every caller ID it called."""
+
+    type: Literal["round.completed"]
+    timestamp: Time
+    data: RoundResultDocument
+
+
+class _WebhookTestEvent(_Document):
+    """What `probe webhook test` sends."""
+
+    type: Literal["webhook.test"]
+    timestamp: Time
+    data: dict[str, Any]
+
+
+_PUBLISHED: dict[str, type[_Document]] = {
+    "call": CallDocument,
+    "explain": ExplainDocument,
+    "standing": StandingDocument,
+    "call.blocked": _CallBlockedEvent,
+    "round.completed": _RoundCompletedEvent,
+    "webhook.test": _WebhookTestEvent,
+}
+
+
+def document_schemas() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of every published document: a call, a standing, and each webhook body."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: dialect | document.model_json_schema() for name, document in _PUBLISHED.items()}
+
+
+def call_document(judged: JudgedCall) -> CallDocument:
+    """Write one judged call as the interface has it."""
+    record, said = judged.record, judged.conversation
+    request = record.request
+    return CallDocument(
+        id=request.id,
+        scenario=request.scenario,
+        site=request.site,
+        trunk=request.trunk,
+        caller=request.caller,
+        callee=request.callee,
+        network=request.network,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        ending=record.ending,
+        **_off_the_wire(said.final),
+        provisional=said.provisional,
+        timing=said.timing,
+        notice=judged.notice,
+        verdict=judged.verdict,
+        expected=describe(request.expect) if request.expect else None,
+        as_expected=judged.as_expected,
+        sip_call_id=said.call_id,
+        label=request.label,
+        campaign=request.campaign,
+        round=request.round,
+        detail=record.detail,
+    )
+
+
+def explain_document(response: Response, notice: Notice | None, verdict: Verdict) -> ExplainDocument:
+    """Write what one final response means, with the next steps."""
+    steps = next_steps(verdict, notice)
+    return ExplainDocument(**_off_the_wire(response), notice=notice, verdict=verdict, next_steps=steps)
+
+
+def standing_document(standing: Standing) -> StandingDocument:
+    """Write one standing as the interface has it; shares and interval to three digits."""
+    return StandingDocument.model_validate(standing)
+
+
+def _off_the_wire(final: Response | None) -> dict[str, Any]:
+    """Without a status line there is no phrase; an empty phrase is legal (RFC 3261 s25.1) and stays empty."""
+    if final is None:
+        return {"status": None, "phrase": None, "reasons": ()}
+    return {
+        "status": final.status,
+        "phrase": None if final.status is None else final.phrase,
+        "reasons": final.reasons,
+    }

@@ -1,0 +1,194 @@
+"""The road of a call: guard, begin, place, finish, judge, assess, queue. There is no other way to ring a phone.
+
+A call request comes in; a judged call goes out, and everything that happened to it stands in the store by then.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from probe.announce import Round, call_blocked, count_calls, is_blocked, round_completed
+from probe.call import CallRecord, CallRequest, Ending
+from probe.event import Endpoint, Event
+from probe.health import Standing, assess
+from probe.judged import JudgedCall, judge_call
+from probe.scenario.guard import Allowed, Refusal, check
+from probe.scenario.plan import may_start
+
+
+class Agent(Protocol):
+    """What places a call: it never raises for what happens to one."""
+
+    async def place(self, request: CallRequest) -> CallRecord: ...
+
+
+class Store(Protocol):
+    """What remembers: the attempt before the INVITE, the facts and the events after."""
+
+    def begin(self, request: CallRequest, started_at: datetime) -> bool: ...
+    def finish(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> None: ...
+    def refuse(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> bool: ...
+    def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> None: ...
+    def finish_round(
+        self, round_id: str, ended_at: datetime, counts: Mapping[str, Any], events: Sequence[tuple[Event, str]]
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """What the calls of one trunk share. `new_id` makes ids, `now` gives the time in UTC."""
+
+    agent: Agent
+    store: Store
+    allowed: Allowed
+    new_id: Callable[[], str]
+    now: Callable[[], datetime]
+    endpoint: Endpoint | None = None
+    lines: int = 1
+    calls_per_second: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The calls of one round."""
+
+    id: str
+    scenario: str
+    requests: tuple[CallRequest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResult:
+    """What a round found. Fewer calls than planned means that it was stopped."""
+
+    planned: int
+    calls: tuple[JudgedCall, ...]
+    standings: tuple[Standing, ...]
+
+
+async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
+    """Ring one phone, if the guard lets it. None: this planned call was placed before and is never dialled again."""
+    refusal = check(request, allowed=road.allowed)
+    if refusal is not None:
+        return _refuse(refusal, road)
+    if not road.store.begin(request, road.now()):
+        return None
+    judged = judge_call(await road.agent.place(request))
+    road.store.finish(judged, _events(judged, road), _endpoint_name(road))
+    return judged
+
+
+async def run_round(
+    plan: Plan, road: Road, *, stopping: asyncio.Event, on_call: Callable[[JudgedCall], None]
+) -> RoundResult:
+    """Place every call of a round, within the trunk's lines and calls per second; `on_call` hears of each."""
+    started_at = road.now()
+    road.store.begin_round(plan.id, plan.scenario, started_at, len(plan.requests))
+    calls = await _place_all(plan.requests, road, stopping, on_call)
+    standings = assess(calls)
+    ended_at = road.now()
+    over = Round(id=plan.id, scenario=plan.scenario, started_at=started_at, ended_at=ended_at)
+    counts = count_calls(calls, planned=len(plan.requests))
+    event = round_completed(over, counts, standings, event_id=road.new_id(), now=ended_at)
+    road.store.finish_round(plan.id, ended_at, counts.plain(), _addressed(event, road))
+    return RoundResult(planned=len(plan.requests), calls=tuple(calls), standings=standings)
+
+
+def _refuse(refusal: Refusal, road: Road) -> JudgedCall:
+    now = road.now()
+    judged = judge_call(
+        CallRecord(
+            request=refusal.request,
+            started_at=now,
+            ended_at=now,
+            ending=Ending.GUARDED,
+            detail=f"{refusal.rule}: {refusal.why}",
+        )
+    )
+    road.store.refuse(judged, (), None)
+    return judged
+
+
+def _events(judged: JudgedCall, road: Road) -> tuple[Event, ...]:
+    if not _wanted("call.blocked", road) or not is_blocked(judged):
+        return ()
+    return (call_blocked(judged, event_id=road.new_id(), now=road.now()),)
+
+
+def _addressed(event: Event, road: Road) -> tuple[tuple[Event, str], ...]:
+    return ((event, road.endpoint.name),) if road.endpoint and _wanted(event.type, road) else ()
+
+
+def _wanted(event_type: str, road: Road) -> bool:
+    return road.endpoint is not None and event_type in road.endpoint.types
+
+
+def _endpoint_name(road: Road) -> str | None:
+    return road.endpoint.name if road.endpoint else None
+
+
+@dataclass(slots=True)
+class _Under:
+    """The calls under way, and when the next may start (time.monotonic(), in seconds)."""
+
+    way: dict["asyncio.Task[JudgedCall | None]", CallRequest] = field(default_factory=dict)
+    next_start: float = 0.0
+
+
+async def _place_all(
+    requests: Sequence[CallRequest],
+    road: Road,
+    stopping: asyncio.Event,
+    on_call: Callable[[JudgedCall], None],
+) -> list[JudgedCall]:
+    waiting, done, under = list(requests), list[JudgedCall](), _Under()
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        while (waiting and not stopping.is_set()) or under.way:
+            request = None if stopping.is_set() else _next(waiting, road, under)
+            if request is not None:
+                waiting.remove(request)
+                await _pace(road, under, stopping)
+                under.way[asyncio.create_task(place_call(request, road))] = request
+            else:
+                await _wait(under, stopped)
+            for judged in _ended(under):
+                done.append(judged)
+                on_call(judged)
+    finally:
+        stopped.cancel()
+    return done
+
+
+def _next(waiting: list[CallRequest], road: Road, under: _Under) -> CallRequest | None:
+    if len(under.way) >= road.lines:
+        return None
+    return next((request for request in waiting if may_start(request, under.way.values())), None)
+
+
+async def _pace(road: Road, under: _Under, stopping: asyncio.Event) -> None:
+    now = time.monotonic()
+    begin = max(now, under.next_start)
+    under.next_start = begin + 1 / road.calls_per_second
+    if begin > now:
+        try:
+            await asyncio.wait_for(stopping.wait(), begin - now)
+        except TimeoutError:
+            return
+
+
+async def _wait(under: _Under, stopped: "asyncio.Task[bool]") -> None:
+    watched = set(under.way) if stopped.done() else {*under.way, stopped}
+    if watched:
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _ended(under: _Under) -> list[JudgedCall]:
+    """Collect what has ended; an error of the store is raised here, and with it the round ends."""
+    over = [task for task in under.way if task.done()]
+    for task in over:
+        del under.way[task]
+    return [judged for task in over if (judged := task.result()) is not None]

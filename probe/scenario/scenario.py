@@ -1,0 +1,97 @@
+"""What a scenario file asks for: the frozen nouns that reading a file gives and that plan and guard take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from probe.event import Endpoint
+from probe.expectation import Expectation
+from probe.trunk import Trunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A caller ID under test; it has to be yours (47 CFR 64.1604)."""
+
+    number: str
+    label: str | None = None
+    campaign: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A number that may be rung, and why (`consent`). What `expect_from` says of a caller wins over `expect`."""
+
+    number: str
+    consent: str
+    network: str | None = None
+    timezone: str | None = None
+    expect: Expectation | None = None
+    expect_from: Mapping[str, Expectation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most `count` calls in any `window_s` seconds."""
+
+    count: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """When phones may ring, in minutes after midnight at the called party: `opens` counts, `closes` does not."""
+
+    opens: int
+    closes: int
+
+
+_RATES = (
+    Rate(count=1, window_s=60),
+    Rate(count=3, window_s=15 * 60),
+    Rate(count=5, window_s=60 * 60),
+    Rate(count=10, window_s=24 * 60 * 60),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may be dialled. The defaults stand where the file says nothing."""
+
+    per_caller: tuple[Rate, ...] = _RATES
+    per_destination: tuple[Rate, ...] = _RATES
+    calls_per_day: int = 500
+    minutes_per_day: int = 120
+    hours: Hours = Hours(opens=9 * 60, closes=20 * 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When rounds start: five cron fields or every so many seconds, never both."""
+
+    cron: str | None = None
+    every_s: int | None = None
+    timezone: str = "UTC"
+    jitter_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One scenario file, read. `limits` None means `limits: none`, which only a trunk on loopback may say."""
+
+    name: str
+    path: str
+    trunk: Trunk
+    callers: tuple[Caller, ...]
+    destinations: tuple[Destination, ...]
+    control: str | None = None
+    ring_limit_ms: int = 25_000
+    hold_ms: int = 6_000
+    limits: Limits | None = Limits()
+    schedule: Schedule | None = None
+    endpoint: Endpoint | None = None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks of the destinations, each once, in the order of the file."""
+        return tuple(dict.fromkeys(destination.network for destination in self.destinations if destination.network))

@@ -1,0 +1,114 @@
+"""What a SIP stack is told (`Setup`, `Account`) and what it reports (`Happening`): plain values, no library.
+
+Parent and child processes, the agent and the simulator speak of the stack in these words.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from probe.trunk import Transport
+
+
+class Phase(StrEnum):
+    """What became of a call, seen from the stack."""
+
+    ANSWERED = "answered"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """One message as it went over a transport. `at` is time.monotonic() in seconds."""
+
+    call_id: str
+    at: float
+    sent: bool
+    transport: str
+    local: str
+    remote: str
+    raw: bytes
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A call entered a phase. `trouble` holds the library's words where no message explains it."""
+
+    call_id: str
+    phase: Phase
+    trouble: str | None = None
+    codec: str | None = None
+    rtp_sent: int = 0
+    rtp_received: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """An INVITE from outside; `raw` is the whole request."""
+
+    call_id: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """The registrar's word: `status` 200 is success; 0 with `trouble` means that nobody answered."""
+
+    status: int
+    phrase: str
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A stream (TCP, TLS) to the trunk stands; `protocol` and `cipher` are empty for TCP."""
+
+    protocol: str = ""
+    cipher: str = ""
+
+
+Happening = Wire | Change | Incoming | Registered | Connected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificates for TLS. `verify` checks the peer's certificate and name (RFC 5922)."""
+
+    verify: bool = True
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who we are to the trunk. `proxies` are SIP URIs of the loose route to it.
+
+    `contact` is the URI to state as our own where it is not that of the transport.
+    """
+
+    uri: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    realm: str = "*"
+    registrar: str | None = None
+    proxies: tuple[str, ...] = ()
+    keep_alive_s: int = 15
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How to start the stack. `port` 0 takes a free one; `max_calls` is clamped by the build (wheel: 4)."""
+
+    transport: Transport = Transport.UDP
+    ipv6: bool = False
+    bind: str = ""
+    port: int = 0
+    public_address: str = ""
+    rtp_port: int = 4000
+    max_calls: int = 4
+    user_agent: str = "probe"
+    stun: str | None = None
+    nameservers: tuple[str, ...] = ()
+    tls: Tls = Tls()

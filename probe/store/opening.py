@@ -1,0 +1,134 @@
+"""A database URL in, a `Store` with the newest schema out."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from probe.errors import ScenarioError, StoreError
+from probe.store.database import Database, in_words
+from probe.store.schema import REVISION
+from probe.store.store import Store
+
+_BUSY_TIMEOUT_S = 10.0
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_store(url: str) -> Store:
+    """Open the store at a SQLAlchemy URL; make it, or bring its schema up to date, where that is needed.
+
+    Several processes may do this at once. Raises ScenarioError for a URL that names no store and StoreError for
+    one that cannot be opened or was written by a newer probe.
+    """
+    parsed = _read_url(url)
+    name = parsed.database if parsed.get_backend_name() == "sqlite" else parsed.render_as_string()
+    database = Database(_make_engine(parsed), name or "")
+    try:
+        _make_ready(database, parsed)
+    except StoreError:
+        database.engine.dispose()
+        raise
+    return Store(database)
+
+
+def _read_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ScenarioError("--store is not a database URL; write it as sqlite:///results/probe.db") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        # A store that dies with the process could not keep a planned call from being dialled twice.
+        raise ScenarioError("--store names no file; write it as sqlite:///results/probe.db")
+    return parsed
+
+
+def _make_engine(url: URL) -> Engine:
+    try:
+        if url.get_backend_name() != "sqlite":
+            return create_engine(url)
+        engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ScenarioError(f"--store needs a driver that is not installed ({error}); install it") from error
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is in _begin_sqlite
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")  # in WAL mode, less than this may lose a begun call in a power cut
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once, without waiting, when another one wrote
+    # in between (SQLITE_BUSY_SNAPSHOT); so those that will write take the lock first.
+    options = connection.get_execution_options()
+    if not options.get("bare", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
+
+
+def _make_ready(database: Database, url: URL) -> None:
+    if url.get_backend_name() == "sqlite":
+        _make_folder(url)
+        with in_words(database.name):
+            _switch_to_wal(database.engine)
+    with database.reading() as connection:
+        found = _find_revision(connection)
+    if found != REVISION:
+        with database.writing() as connection:
+            _migrate(connection, database.name)
+
+
+def _make_folder(url: URL) -> None:
+    folder = Path(url.database or "").parent
+    if url.query.get("uri") == "true":
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {folder} cannot be made ({error.strerror}); name another with --store") from error
+
+
+def _switch_to_wal(engine: Engine) -> None:
+    """Switch the file to write-ahead logging for good; SQLite does not wait for the lock that this takes."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            with engine.execution_options(bare=True).connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _find_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _migrate(connection: Connection, name: str) -> None:
+    """Run the steps that are missing, in the caller's transaction: whoever comes second finds nothing to do."""
+    from alembic import command  # noqa: PLC0415 (takes half a second, and is needed once in a store's life)
+    from alembic.config import Config  # noqa: PLC0415 (the same)
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 (the same)
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7762)"))
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    found = _find_revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError(f"the store {name} was written by a newer probe (schema {found}); update probe")
+    command.upgrade(config, "head")

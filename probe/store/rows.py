@@ -1,0 +1,125 @@
+"""Values of `probe.call` and `probe.event` in, rows of the tables out, and the way back."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Row
+
+from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
+from probe.event import Delivery, DeliveryState, Event
+from probe.expectation import Expectation
+
+_REQUEST_FIELDS = tuple(field.name for field in fields(CallRequest))
+_MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
+_EVENT_FIELDS = tuple(field.name for field in fields(Event))
+
+# RFC 3261 s7.3.1 and s25.1: names in any case, blanks before the colon, values folded over lines; neither header has
+# a compact form. Line ends are read as leniently as a far end may write them.
+_CREDENTIALS = re.compile(
+    rb"""
+    ( (?: \A | (?<=[\r\n]) )
+      (?: proxy-authorization | authorization ) )
+    (?: [ \t] | (?: \r\n | \r | \n ) [ \t] )* :
+    (?: [^\r\n] | (?: \r\n | \r | \n ) [ \t] )*
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def cut_credentials(raw: bytes) -> bytes:
+    """Cut the value of every Authorization and Proxy-Authorization header: whoever reads the store must not dial."""
+    return _CREDENTIALS.sub(rb"\1: (cut)", raw)
+
+
+def request_row(request: CallRequest) -> dict[str, Any]:
+    row = {name: getattr(request, name) for name in _REQUEST_FIELDS}
+    return row | {"expect": _expect_json(request.expect)}
+
+
+def ending_row(record: CallRecord) -> dict[str, Any]:
+    return {
+        "ended_at": record.ended_at,
+        "ending": record.ending.value,
+        "detail": record.detail,
+        "media": asdict(record.media) if record.media else None,
+    }
+
+
+def message_rows(record: CallRecord) -> list[dict[str, Any]]:
+    return [
+        {name: getattr(message, name) for name in _MESSAGE_FIELDS}
+        | {"call_id": record.request.id, "seq": seq, "raw": cut_credentials(message.raw)}
+        for seq, message in enumerate(record.messages)
+    ]
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in _EVENT_FIELDS}
+
+
+def read_request(row: Row[Any]) -> CallRequest:
+    columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+    values = {name: columns[name] for name in _REQUEST_FIELDS}
+    return CallRequest(**values | {"expect": _read_expect(values["expect"])})
+
+
+def read_record(row: Row[Any], messages: Iterable[Message]) -> CallRecord:
+    return CallRecord(
+        request=read_request(row),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        ending=Ending(row.ending),
+        messages=tuple(messages),
+        detail=row.detail,
+        media=Media(**row.media) if row.media else None,
+    )
+
+
+def read_message(row: Row[Any]) -> Message:
+    return Message(
+        at_ms=row.at_ms,
+        direction=Direction(row.direction),
+        transport=row.transport,
+        local=row.local,
+        remote=row.remote,
+        raw=row.raw,
+        cut=row.cut,
+    )
+
+
+def read_event(row: Row[Any]) -> Event:
+    return Event(id=row.id, type=row.type, timestamp=row.timestamp, data=row.data, subject=row.subject)
+
+
+def read_delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        event=read_event(row),
+        endpoint=row.endpoint,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+        ended_at=row.ended_at,
+        reason=row.reason,
+    )
+
+
+def _expect_json(expect: Expectation | None) -> dict[str, Any] | None:
+    if expect is None:
+        return None
+    return {
+        "any_of": sorted(expect.any_of),
+        "none_of": sorted(expect.none_of),
+        "max_final_ms": expect.max_final_ms,
+    }
+
+
+def _read_expect(stored: dict[str, Any] | None) -> Expectation | None:
+    if stored is None:
+        return None
+    return Expectation(
+        any_of=frozenset(stored["any_of"]),
+        none_of=frozenset(stored["none_of"]),
+        max_final_ms=stored["max_final_ms"],
+    )

@@ -1,0 +1,159 @@
+"""The tables, as SQLAlchemy sees them; `migrations` makes them, and a test holds the two together."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+# The newest migration. Known here so that opening a store need not import Alembic; a test compares the two.
+REVISION = "0001"
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment, kept as UTC to the microsecond. SQLite has no zones: what comes back naive is UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        if value is None or value.tzinfo is not None:
+            return value and value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text that others wrote: what no database takes (NUL, lone surrogates) is written as an escape."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        return value and value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _needed(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401 (SQLAlchemy takes a type or an instance of it)
+    return Column(name, kind, nullable=False)
+
+
+metadata = MetaData()
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _needed("scenario", Text),
+    _needed("started_at", Instant),
+    _needed("planned", Integer),
+    Column("ended_at", Instant),
+    Column("counts", JSON(none_as_null=True)),
+)
+
+# The columns up to `expect` are the fields of CallRequest, by name; those after `started_at` are empty until the end.
+call = Table(
+    "call",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("plan_key", Text, nullable=False, unique=True),
+    _needed("trunk", Text),
+    _needed("caller", Text),
+    _needed("callee", Text),
+    Column("consent", PlainText),
+    Column("scenario", Text),
+    Column("round", Text, ForeignKey("round.id")),
+    _needed("site", Text),
+    Column("network", Text),
+    Column("label", Text),
+    Column("campaign", Text),
+    _needed("ring_limit_ms", Integer),
+    _needed("hold_ms", Integer),
+    Column("expect", JSON(none_as_null=True)),
+    _needed("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("ending", Text),
+    Column("detail", PlainText),
+    Column("media", JSON(none_as_null=True)),
+)
+Index("call_started_at", call.c.started_at, call.c.id)
+Index("call_caller", call.c.caller, call.c.started_at)
+Index("call_callee", call.c.callee, call.c.started_at)
+Index("call_round", call.c.round)
+_unfinished = call.c.ended_at.is_(None)
+Index("call_unfinished", call.c.started_at, sqlite_where=_unfinished, postgresql_where=_unfinished)
+
+message = Table(
+    "message",
+    metadata,
+    Column("call_id", Text, ForeignKey("call.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    _needed("at_ms", Float),
+    _needed("direction", Text),
+    _needed("transport", Text),
+    _needed("local", Text),
+    _needed("remote", Text),
+    _needed("raw", LargeBinary),
+    _needed("cut", Boolean),
+)
+
+opinion = Table(
+    "opinion",
+    metadata,
+    Column("call_id", Text, ForeignKey("call.id"), primary_key=True),
+    _needed("ruleset", Text),
+    _needed("disposition", Text),
+    _needed("confidence", Text),
+)
+Index("opinion_disposition", opinion.c.disposition)
+
+# `seq` is the order in which the events became facts.
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    _needed("type", Text),
+    _needed("timestamp", Instant),
+    Column("subject", Text),
+    _needed("data", JSON),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("event_seq", Integer, ForeignKey("event.seq"), primary_key=True),
+    Column("endpoint", Text, primary_key=True),
+    _needed("state", Text),
+    _needed("attempts", Integer),
+    Column("next_try_at", Instant),
+    Column("claimed_until", Instant),
+    Column("ended_at", Instant),
+    Column("reason", PlainText),
+)
+_waiting = delivery.c.state == "waiting"
+Index("delivery_waiting", delivery.c.endpoint, delivery.c.event_seq, sqlite_where=_waiting, postgresql_where=_waiting)
+
+# Only endpoints that are disabled stand here.
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _needed("disabled_at", Instant),
+    _needed("why", PlainText),
+)

@@ -1,0 +1,228 @@
+"""What is asked and what happened in, before and after each INVITE; records out, for whoever judges or counts them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.elements import ColumnElement
+
+from probe.call import CallRecord, CallRequest, Ending, Message
+from probe.errors import StoreError
+from probe.event import Event
+from probe.judged import JudgedCall, judge_call
+from probe.store import rows
+from probe.store.database import Database
+from probe.store.lookup import find_one
+from probe.store.outbox import Outbox, queue
+from probe.store.schema import call, message, opinion, round_
+from probe.verdict import RULESET
+
+_PAGE = 200
+
+# Statements of every call, made once: making one takes longer than running it.
+_BEGIN_CALL = insert(call)
+_FIND_PLAN = select(call.c.id).where(call.c.plan_key == bindparam("key"))
+_END_CALL = update(call).where(
+    call.c.id == bindparam("of_call"), call.c.ended_at.is_(None) | (call.c.ending == Ending.LOST.value)
+)
+_ADD_MESSAGES = insert(message)
+_DROP_OPINION = delete(opinion).where(opinion.c.call_id == bindparam("of_call"))
+_ADD_OPINION = insert(opinion)
+
+# What setting up and clearing a call may take on top of ringing and holding.
+_SLACK = timedelta(seconds=60)
+
+
+class Store:
+    """The database of calls. Every method is one short transaction and may be called from any thread.
+
+    Each raises StoreError when the database is locked, full, damaged or gone. `outbox` holds the webhook events.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.outbox = Outbox(database)
+
+    def close(self) -> None:
+        self._database.engine.dispose()
+
+    def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> None:
+        row = {"id": round_id, "scenario": scenario, "started_at": started_at, "planned": planned}
+        with self._database.writing() as connection:
+            connection.execute(insert(round_).values(row))
+
+    def finish_round(
+        self, round_id: str, ended_at: datetime, counts: Mapping[str, int], events: Sequence[tuple[Event, str]] = ()
+    ) -> None:
+        """Note how a round ended, and queue each event for the endpoint of that name."""
+        changes = {"ended_at": ended_at, "counts": dict(counts)}
+        with self._database.writing() as connection:
+            if not connection.execute(update(round_).where(round_.c.id == round_id).values(changes)).rowcount:
+                raise StoreError(f"the round {round_id} was never begun; begin it before its first call")
+            queue(connection, events)
+
+    def begin(self, request: CallRequest, started_at: datetime) -> bool:
+        """Write the attempt, on the disk before this returns; False says that this planned call was begun before."""
+        with self._database.writing() as connection:
+            return _begin(connection, request, started_at)
+
+    def finish(self, judged: JudgedCall, events: Sequence[Event] = (), endpoint: str | None = None) -> None:
+        """Write what happened, what it is held to mean, and the events for the endpoint, all or nothing."""
+        with self._database.writing() as connection:
+            _finish(connection, judged)
+            queue(connection, _addressed(events, endpoint))
+
+    def refuse(self, judged: JudgedCall, events: Sequence[Event] = (), endpoint: str | None = None) -> bool:
+        """Write a call that was never placed, begun and finished at once; False says that its plan is there already."""
+        with self._database.writing() as connection:
+            if not _begin(connection, judged.record.request, judged.record.started_at):
+                return False
+            _finish(connection, judged)
+            queue(connection, _addressed(events, endpoint))
+            return True
+
+    def mark_lost(self, now: datetime) -> tuple[CallRecord, ...]:
+        """End the calls that were begun and must be over, but whose process never said so."""
+        unfinished = select(call).where(call.c.ended_at.is_(None)).order_by(call.c.started_at)
+        with self._database.writing() as connection:
+            begun = connection.execute(unfinished).all()
+            lost = tuple(
+                CallRecord(request=rows.read_request(row), started_at=row.started_at, ended_at=now, ending=Ending.LOST)
+                for row in begun
+                if row.started_at + timedelta(milliseconds=row.ring_limit_ms + row.hold_ms) + _SLACK < now
+            )
+            for record in lost:
+                _finish(connection, judge_call(record))
+        return lost
+
+    def calls(  # noqa: PLR0913 (one keyword for each thing that history is asked by)
+        self,
+        *,
+        caller: str | None = None,
+        callee: str | None = None,
+        scenario: str | None = None,
+        round: str | None = None,  # noqa: A002 (the word that CallRequest uses)
+        disposition: str | None = None,
+        ending: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+        newest_first: bool = True,
+        messages: bool = True,
+    ) -> Iterator[CallRecord]:
+        """Give finished calls in the order in which they started, page by page, so that history fits into memory."""
+        equal = {"caller": caller, "callee": callee, "scenario": scenario, "round": round, "ending": ending}
+        chosen = select(call).where(call.c.ended_at.is_not(None))
+        chosen = chosen.where(*(call.c[name] == value for name, value in equal.items() if value is not None))
+        if since is not None:
+            chosen = chosen.where(call.c.started_at >= since)
+        if disposition is not None:
+            self._judge_anew()
+            chosen = chosen.join(opinion).where(opinion.c.disposition == disposition)
+        return self._pages(chosen, limit, newest_first=newest_first, messages=messages)
+
+    def call(self, id_prefix: str) -> CallRecord:
+        """Give the call whose id is, or alone begins with, this text. Raises StoreError otherwise."""
+        with self._database.reading() as connection:
+            row = find_one(connection, call, id_prefix)
+            if row.ended_at is None:
+                raise StoreError(f"the call {row.id} has not ended yet; ask again when it has")
+            return rows.read_record(row, _messages(connection, [row.id]).get(row.id, ()))
+
+    def _pages(
+        self, chosen: Select[tuple[object, ...]], limit: int | None, *, newest_first: bool, messages: bool
+    ) -> Iterator[CallRecord]:
+        """Read on from the last call of each page: between two pages the store is free for others."""
+        ordered, left = _ordered(chosen, newest_first=newest_first), limit
+        after: ColumnElement[bool] | None = None
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            with self._database.reading() as connection:
+                page = ordered.limit(size) if after is None else ordered.where(after).limit(size)
+                records = _records(connection, page, messages=messages)
+            yield from records
+            if len(records) < size:
+                return
+            after = _beyond(records[-1], newest_first=newest_first)
+            left = None if left is None else left - size
+
+    def _judge_anew(self) -> None:
+        """Bring opinions of another ruleset up to date, so that a question by disposition gets today's answer."""
+        stale = select(opinion.c.call_id).where(opinion.c.ruleset != RULESET).limit(_PAGE)
+        while True:
+            with self._database.reading() as connection:
+                ids = connection.execute(stale).scalars().all()
+                records = _records(connection, select(call).where(call.c.id.in_(ids)), messages=True)
+            if not records:
+                return
+            judged = [judge_call(record) for record in records]
+            with self._database.writing() as connection:
+                for one in judged:
+                    _write_opinion(connection, one)
+
+
+def _begin(connection: Connection, request: CallRequest, started_at: datetime) -> bool:
+    row = rows.request_row(request) | {"started_at": started_at}
+    try:
+        # PostgreSQL goes on after an error only from a savepoint.
+        with connection.begin_nested():
+            connection.execute(_BEGIN_CALL, row)
+    except IntegrityError:
+        if connection.execute(_FIND_PLAN, {"key": request.plan_key}).first() is None:
+            raise
+        return False
+    return True
+
+
+def _finish(connection: Connection, judged: JudgedCall) -> None:
+    """Write facts and opinion. Facts that come late replace the guess that the call was lost."""
+    record = judged.record
+    ended = connection.execute(_END_CALL, rows.ending_row(record) | {"of_call": record.request.id})
+    if not ended.rowcount:
+        raise StoreError(f"the call {record.request.id} was never begun or has ended before; begin each call once")
+    if record.messages:
+        connection.execute(_ADD_MESSAGES, rows.message_rows(record))
+    _write_opinion(connection, judged)
+
+
+def _write_opinion(connection: Connection, judged: JudgedCall) -> None:
+    row = {
+        "call_id": judged.record.request.id,
+        "ruleset": RULESET,
+        "disposition": judged.verdict.disposition.value,
+        "confidence": judged.verdict.confidence.value,
+    }
+    connection.execute(_DROP_OPINION, {"of_call": row["call_id"]})
+    connection.execute(_ADD_OPINION, row)
+
+
+def _addressed(events: Sequence[Event], endpoint: str | None) -> list[tuple[Event, str]]:
+    return [] if endpoint is None else [(event, endpoint) for event in events]
+
+
+def _records(connection: Connection, chosen: Select[tuple[object, ...]], *, messages: bool) -> list[CallRecord]:
+    found = connection.execute(chosen).all()
+    theirs = _messages(connection, [row.id for row in found]) if messages else {}
+    return [rows.read_record(row, theirs.get(row.id, ())) for row in found]
+
+
+def _messages(connection: Connection, call_ids: Iterable[str]) -> dict[str, list[Message]]:
+    chosen = select(message).where(message.c.call_id.in_(tuple(call_ids))).order_by(message.c.call_id, message.c.seq)
+    by_call = groupby(connection.execute(chosen), key=lambda row: row.call_id)
+    return {call_id: list(map(rows.read_message, found)) for call_id, found in by_call}
+
+
+def _ordered(chosen: Select[tuple[object, ...]], *, newest_first: bool) -> Select[tuple[object, ...]]:
+    if newest_first:
+        return chosen.order_by(call.c.started_at.desc(), call.c.id.desc())
+    return chosen.order_by(call.c.started_at, call.c.id)
+
+
+def _beyond(last: CallRecord, *, newest_first: bool) -> ColumnElement[bool]:
+    """Match the calls that come after this one in the order."""
+    started_at, call_id, last_id = call.c.started_at, call.c.id, last.request.id
+    same = started_at == last.started_at
+    if newest_first:
+        return or_(started_at < last.started_at, and_(same, call_id < last_id))
+    return or_(started_at > last.started_at, and_(same, call_id > last_id))

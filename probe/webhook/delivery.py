@@ -1,0 +1,271 @@
+"""Events that wait in an outbox in, posts to their endpoint out; what became of them goes back into the outbox.
+
+An answer is read as Standard Webhooks 1.0 suggests: 2xx is taken; 410 disables the endpoint; everything else, redirects
+and all other 4xx too, is a failure that the outbox tries again for some days. Only where another try soon may help
+(no answer, 408, 425, 429, 5xx) is it made in the same sitting.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_before_delay
+
+from probe import __version__
+from probe.errors import ReceiverError, ScenarioError
+from probe.event import Delivery, Endpoint, Event
+from probe.webhook.body import make_body
+from probe.webhook.endpoint import check_endpoint, is_loopback
+from probe.webhook.retry import find_next_try, read_retry_after
+from probe.webhook.signature import sign
+
+Clock = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]
+
+_CONNECT_S = 5.0
+_TOTAL_S = 15.0
+_DRAIN_S = 1.0
+_ANSWER_BYTES = 64 * 1024
+_TRIES = 3
+_SITTING_S = 20.0
+_FIRST_WAIT_S = 0.5
+
+# Longer than any sitting: the last try begins before _SITTING_S and ends within _TOTAL_S.
+_CLAIM = timedelta(seconds=60)
+
+# After so many failed deliveries in a row there is little hope for the next one.
+_PATIENCE = 3
+
+_HEADERS = {"content-type": "application/json", "user-agent": f"probe/{__version__}"}
+
+_TAKEN = range(200, 300)
+_GONE = 410
+_TRY_SOON = frozenset({408, 425, 429, *range(500, 600)})
+_ADVICE: tuple[tuple[range, str], ...] = (
+    (range(300, 400), ", a redirect, which is never followed; write the new address into the file"),
+    (range(401, 402), "; give the receiver the same webhook.secret"),
+    (range(403, 404), "; give the receiver the same webhook.secret"),
+    (range(404, 406), "; check the path in webhook.url"),
+    (range(410, 411), " (gone), so nothing more is sent there; `probe webhook replay` starts it again"),
+    (range(413, 414), "; let the receiver take larger bodies"),
+    (range(429, 430), ", too many requests; it is given time"),
+)
+
+# What httpx raises, from the special to the general, in words without the URL: it may hold a secret.
+_TROUBLE: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ConnectTimeout, f"no connection within {_CONNECT_S:.0f} s"),
+    (httpx.TimeoutException, f"no answer within {_TOTAL_S:.0f} s"),
+    (TimeoutError, f"no answer within {_TOTAL_S:.0f} s"),
+    (httpx.ProxyError, "the proxy refused the connection"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.RemoteProtocolError, "the answer was not HTTP, or broke off"),
+    (httpx.HTTPError, "the connection broke"),
+    (httpx.StreamError, "the connection broke"),
+)
+_FOREIGN = tuple(kind for kind, _ in _TROUBLE)
+
+# httpx logs the URL of each request, and that may hold a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class Outbox(Protocol):
+    """Where deliveries wait between two sittings, and across restarts."""
+
+    def pending(self, endpoint: str, now: datetime) -> tuple[Delivery, ...]: ...
+    def waiting(self, endpoint: str) -> int: ...
+    def claim(self, waiting: Delivery, now: datetime, until: datetime) -> Delivery | None: ...
+    def mark_delivered(self, claimed: Delivery, now: datetime) -> None: ...
+    def mark_failed(self, claimed: Delivery, now: datetime, next_try_at: datetime | None, reason: str) -> None: ...
+    def disable_endpoint(self, name: str, why: str, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one pass over an endpoint's outbox did. `waiting` counts what is left for later passes."""
+
+    taken: int
+    failed: int
+    waiting: int
+    disabled: bool
+    reasons: tuple[str, ...]
+
+
+class _TrySoonError(ReceiverError):
+    """Not taken, but another try in the same sitting may help."""
+
+
+class _NoAnswerError(_TrySoonError):
+    """Nobody answered in HTTP: the other events need not be tried now."""
+
+
+async def deliver_pending(outbox: Outbox, endpoint: Endpoint, *, now: Clock, sleep: Sleep = asyncio.sleep) -> Delivered:
+    """Post what is due for an endpoint, in order; whatever the receiver does is a value, never raised.
+
+    The pass ends early when nobody answers, when the receiver asks for time, or after three failures in a row.
+    Raises ScenarioError for an endpoint that must not be used.
+    """
+    tally, began = _Tally(), now()
+    async with _open_client(endpoint) as client:
+        while not tally.hopeless and (due := await asyncio.to_thread(outbox.pending, endpoint.name, began)):
+            for delivery in due:
+                await _deliver(outbox, delivery, _Sitting(endpoint, client, now, sleep), tally)
+                if tally.hopeless:
+                    break
+    return Delivered(
+        taken=tally.taken,
+        failed=len(tally.reasons),
+        waiting=await asyncio.to_thread(outbox.waiting, endpoint.name),
+        disabled=tally.disabled,
+        reasons=tuple(tally.reasons),
+    )
+
+
+async def send(event: Event, endpoint: Endpoint, *, now: Clock, sleep: Sleep = asyncio.sleep) -> int:
+    """Post one event in one sitting, without an outbox, and give the status with which it was taken.
+
+    Raises ReceiverError when it was not taken, and ScenarioError for an endpoint that must not be used.
+    """
+    async with _open_client(endpoint) as client:
+        return await _Sitting(endpoint, client, now, sleep).post(event)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How a pass goes; it is hopeless when the rest had better wait for a later one."""
+
+    taken: int = 0
+    failed_in_a_row: int = 0
+    hopeless: bool = False
+    disabled: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+    def count_taken(self) -> None:
+        self.taken += 1
+        self.failed_in_a_row = 0
+
+    def count_failure(self, error: ReceiverError) -> None:
+        self.reasons.append(str(error))
+        self.failed_in_a_row += 1
+        self.disabled = error.permanent
+        asks_for_time = error.retry_after_s is not None
+        tired = self.failed_in_a_row >= _PATIENCE
+        self.hopeless = error.permanent or asks_for_time or tired or isinstance(error, _NoAnswerError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    """A few tries, close together, to post an event: at most three, within 35 s."""
+
+    endpoint: Endpoint
+    client: httpx.AsyncClient
+    now: Clock
+    sleep: Sleep
+
+    async def post(self, event: Event) -> int:
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(_TrySoonError),
+            stop=stop_after_attempt(_TRIES) | stop_before_delay(_SITTING_S),
+            wait=_find_wait,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return await tries(self._try_once, event)
+
+    async def _try_once(self, event: Event) -> int:
+        body, moment = make_body(event), self.now()
+        headers = _HEADERS | sign(self.endpoint.secret, event.id, moment, body)
+        try:
+            async with asyncio.timeout(_TOTAL_S), self._stream(body, headers) as answer:
+                await _drain(answer)
+        except _FOREIGN as error:
+            raise _NoAnswerError(f"webhook.url {self.endpoint.name} was not reached: {_put_in_words(error)}") from error
+        retry_after_s = read_retry_after(answer.headers.get("retry-after"), moment)
+        _read_answer(answer.status_code, retry_after_s, self.endpoint.name)
+        return answer.status_code
+
+    def _stream(self, body: bytes, headers: dict[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
+        return self.client.stream("POST", self.endpoint.url, content=body, headers=headers)
+
+
+async def _deliver(outbox: Outbox, waiting: Delivery, sitting: _Sitting, tally: _Tally) -> None:
+    """Mark, post, mark: the attempt counts before it is made, so that a crash loop cannot become a storm."""
+    moment = sitting.now()
+    claimed = await asyncio.to_thread(outbox.claim, waiting, moment, moment + _CLAIM)
+    if claimed is None:
+        return
+    try:
+        await sitting.post(claimed.event)
+    except ReceiverError as error:
+        tally.count_failure(error)
+        await asyncio.to_thread(_put_off, outbox, claimed, error, sitting.now())
+    except asyncio.CancelledError:
+        moment = sitting.now()
+        outbox.mark_failed(claimed, moment, moment, "probe was stopped before an answer came")
+        raise
+    else:
+        tally.count_taken()
+        await asyncio.to_thread(outbox.mark_delivered, claimed, sitting.now())
+
+
+def _put_off(outbox: Outbox, claimed: Delivery, error: ReceiverError, now: datetime) -> None:
+    if error.permanent:
+        outbox.disable_endpoint(claimed.endpoint, str(error), now)
+        return
+    chance = random.random()  # noqa: S311 (spreads load, keeps no secret)
+    next_try_at = find_next_try(claimed.attempts, now, chance, error.retry_after_s)
+    outbox.mark_failed(claimed, now, next_try_at, str(error))
+
+
+@asynccontextmanager
+async def _open_client(endpoint: Endpoint) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that verifies certificates, follows nothing, and uses the environment's proxy but for loopback."""
+    check_endpoint(endpoint)
+    try:
+        host = httpx.URL(endpoint.url).host
+    except httpx.InvalidURL as error:
+        raise ScenarioError(f"webhook.url {endpoint.name} is not a URL; write it as https://host/path") from error
+    timeout = httpx.Timeout(_TOTAL_S, connect=_CONNECT_S)
+    async with httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=not is_loopback(host)) as client:
+        yield client
+
+
+async def _drain(answer: httpx.Response) -> None:
+    """Read the body, so that the connection can be used again, and forget it; a long or slow one is left there."""
+    unread = _ANSWER_BYTES
+    with suppress(TimeoutError, *_FOREIGN):
+        async with asyncio.timeout(_DRAIN_S):
+            async for chunk in answer.aiter_raw():
+                unread -= len(chunk)
+                if unread < 0:
+                    return
+
+
+def _read_answer(status: int, retry_after_s: float | None, name: str) -> None:
+    if status in _TAKEN:
+        return
+    message = f"webhook.url {name} answered {status}{_find_advice(status)}"
+    kind = _TrySoonError if status in _TRY_SOON else ReceiverError
+    raise kind(message, permanent=status == _GONE, retry_after_s=retry_after_s)
+
+
+def _find_advice(status: int) -> str:
+    return next((advice for statuses, advice in _ADVICE if status in statuses), "; look into the receiver's log")
+
+
+def _find_wait(state: RetryCallState) -> float:
+    """Wait as long as the receiver asks, else half a second, then a second, and up to as much again by chance."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, ReceiverError) else None
+    backoff: float = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
+    return max(asked or 0.0, backoff * (1 + random.random()))  # noqa: S311 (spreads load, keeps no secret)
+
+
+def _put_in_words(error: Exception) -> str:
+    words = next(words for kind, words in _TROUBLE if isinstance(error, kind))
+    return f"{words} ({error})" if type(error) is httpx.ConnectError and str(error) else words

@@ -1,0 +1,336 @@
+"""Scenario files that are right: what is read from them, what stays secret, and that no text breaks the reader."""
+
+import string
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from probe.errors import ScenarioError
+from probe.event import Endpoint
+from probe.expectation import DISPOSITIONS, Expectation
+from probe.scenario import (
+    Caller,
+    Destination,
+    Hours,
+    Limits,
+    Rate,
+    Scenario,
+    Schedule,
+    load_scenario,
+    read_scenario,
+    scenario_schema,
+    trunk_from_uri,
+)
+from probe.trunk import IdentityHeader, Transport, Trunk
+
+ROOT = Path(__file__).parents[2]
+VALID = ROOT / "tests" / "data" / "scenarios" / "valid"
+GALLERY = sorted([*VALID.glob("*.yaml"), *(ROOT / "scenarios").glob("*.yaml")])
+ENVIRON = {
+    "TRUNK_USER": "our-user",
+    "TRUNK_PASSWORD": "hunter2",
+    "HOOK_TOKEN": "hunter3",
+    "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "CARRIER_A_USER": "our-user",
+    "CARRIER_A_PASSWORD": "hunter2",
+}
+SMALLEST = (VALID / "smallest.yaml").read_text()
+
+
+def load(name):
+    return load_scenario(VALID / f"{name}.yaml", ENVIRON)
+
+
+def read(text, environ=ENVIRON):
+    return read_scenario(text, "scenarios/x.yaml", environ, lambda _: "number\n+12025550102\n")
+
+
+def expect(*names, none=(), final=None):
+    return Expectation(any_of=frozenset(names), none_of=frozenset(none), max_final_ms=final)
+
+
+def test_the_smallest_file_has_defaults_for_all_the_rest():
+    expected = Scenario(
+        name="smallest",
+        path=str(VALID / "smallest.yaml"),
+        trunk=Trunk(name="local", host="127.0.0.1", port=5060),
+        callers=(Caller(number="+12025550101"),),
+        destinations=(Destination(number="+12025550191", consent="our own test line"),),
+        ring_limit_ms=25_000,
+        hold_ms=6_000,
+        limits=Limits(),
+    )
+    assert expected == load("smallest")
+
+
+def test_the_default_limits_are_those_of_the_interface():
+    rates = (Rate(count=1, window_s=60), Rate(count=3, window_s=900), Rate(count=5, window_s=3600))
+    rates += (Rate(count=10, window_s=86400),)
+    expected = Limits(
+        per_caller=rates,
+        per_destination=rates,
+        calls_per_day=500,
+        minutes_per_day=120,
+        hours=Hours(opens=540, closes=1200),
+    )
+    assert expected == load("smallest").limits
+
+
+def test_every_key_of_the_trunk_is_read():
+    expected = Trunk(
+        name="carrier-a",
+        host="2001:db8::10",
+        port=5061,
+        transport=Transport.TLS,
+        transport_given=True,
+        username="our-user",
+        auth_username="auth-our-user",
+        password="hunter2",
+        realm="carrier.example",
+        register=True,
+        outbound_proxy="sip:edge.carrier.example:5060;transport=tcp;lr",
+        identity=(IdentityHeader.ASSERTED, IdentityHeader.REMOTE_PARTY),
+        from_domain="our.example.com",
+        headers=(("X-Account", "4711"), ("X-Key", "hunter2")),
+        lines=32,
+        calls_per_second=2.5,
+        tls_verify=False,
+        tls_ca_file=str(VALID / "certificates" / "ca.pem"),
+        tls_cert_file="/etc/probe/our.pem",
+        tls_key_file="/etc/probe/our.key",
+        bind="192.0.2.8",
+        public_address="192.0.2.7",
+        stun="stun.example.com:3478",
+        keep_alive_s=20,
+        nameservers=("192.0.2.53", "192.0.2.54:5353", "[2001:db8::53]:53"),
+    )
+    assert expected == load("every_key").trunk
+
+
+def test_callers_come_from_the_file_and_from_its_csv_file_in_order():
+    expected = (
+        Caller(number="+12025550101", label="Support main line", campaign="support", tags=("east", "day")),
+        Caller(number="+12025550102", label="Billing, late", campaign="billing"),
+        Caller(number="+12025550103"),
+    )
+    scenario = load("every_key")
+    assert expected == scenario.callers
+    assert "+12025550100" in (scenario.control or "")
+
+
+def test_expectations_are_read_in_each_form_and_for_single_callers():
+    first, second, third = load("every_key").destinations
+    assert expect("answered") == first.expect
+    assert {
+        "+12025550102": expect("analytics_blocked"),
+        "+12025550100": expect(none=["analytics_blocked", "analytics_suspected"]),
+    } == first.expect_from
+    assert expect("answered", "user_busy") == second.expect
+    assert expect("answered", none=["user_busy"], final=4000) == third.expect
+
+
+def test_networks_are_named_once_in_the_order_of_the_file():
+    expected = ("verizon", "t-mobile")
+    assert expected == load("every_key").networks
+
+
+def test_times_limits_and_schedule_are_read():
+    scenario = load("every_key")
+    expected = Limits(
+        per_caller=(Rate(count=2, window_s=60), Rate(count=7, window_s=7200)),
+        per_destination=(Rate(count=1, window_s=30),),
+        calls_per_day=50,
+        minutes_per_day=12,
+        hours=Hours(opens=510, closes=1440),
+    )
+    assert expected == scenario.limits
+    assert [30_000, 1_500] == [scenario.ring_limit_ms, scenario.hold_ms]
+    cron = "*/15,59 10-18/2 1 jan-mar,12 MON-fri"
+    assert Schedule(cron=cron, timezone="Europe/Berlin", jitter_s=600) == scenario.schedule
+
+
+def test_the_webhook_is_named_by_its_url_as_written():
+    expected = Endpoint(
+        name="https://hooks.example.com/${HOOK_TOKEN}",
+        url="https://hooks.example.com/hunter3",
+        secret=ENVIRON["WEBHOOK_SECRET"],
+        types=frozenset({"call.blocked"}),
+    )
+    assert expected == load("every_key").endpoint
+
+
+def test_no_secret_is_seen_in_a_scenario_that_is_printed():
+    printed = repr(load("every_key"))
+    assert "every_key" in printed
+    assert not [secret for secret in ("hunter2", "hunter3", ENVIRON["WEBHOOK_SECRET"]) if secret in printed]
+
+
+def test_a_trunk_on_loopback_may_have_no_limits():
+    scenario = load("without_limits_on_loopback")
+    assert scenario.limits is None
+    assert Schedule(every_s=7200) == scenario.schedule
+
+
+def test_barred_destinations_load_as_written_so_that_the_guard_refuses_them():
+    expected = ["911", "+18002738255", "tel:112"]
+    assert expected == [destination.number for destination in load("barred_destinations").destinations]
+
+
+def test_text_is_never_turned_into_something_else():
+    scenario = load("text_that_yaml_would_turn")
+    expected = ["on", "1e3", "09:00", "null", "2026-11-22", "0x10", ".inf"]
+    assert expected == [caller.label for caller in scenario.callers]
+    assert ["1e3", "yes"] == [scenario.trunk.name, scenario.destinations[0].consent]
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+def test_the_gallery_loads(path):
+    assert path.stem == load_scenario(path, ENVIRON).name
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+def test_the_gallery_fits_the_schema_when_read_as_text(path):
+    jsonschema.validate(yaml.load(path.read_text(), Loader=yaml.BaseLoader), scenario_schema())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["key_unknown", "trunk_uri_missing", "trunk_password_in_the_file", "expect_misspelt", "limits_other_word"]
+    + ["call_ring_limit_without_unit", "caller_file_and_number", "destination_without_consent", "schedule_empty"],
+)
+def test_the_schema_refuses_what_the_reader_refuses(name):
+    text = (VALID.parent / "invalid" / f"{name}.yaml").read_text()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.load(text, Loader=yaml.BaseLoader), scenario_schema())
+
+
+def test_the_schema_is_one_and_describes_every_key():
+    schema = scenario_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    tables = [schema, *schema["$defs"].values()]
+    keys = [key for table in tables for key in table["properties"].values()]
+    assert keys
+    assert all("description" in key for key in keys)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "none.yaml"
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(path, {})
+    expected = f"{path} cannot be read (No such file or directory); check its name and rights."
+    assert expected == str(raised.value)
+
+
+def test_a_folder_is_no_scenario(tmp_path):
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        load_scenario(tmp_path, {})
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = tmp_path / "bom.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALLEST.encode())
+    assert "bom" in load_scenario(path, {}).name
+
+
+def test_a_trunk_uri_from_the_command_line_makes_a_trunk():
+    expected = Trunk(
+        name="adhoc",
+        host="sbc.example.com",
+        port=5070,
+        transport=Transport.TCP,
+        transport_given=True,
+        username="me",
+        password="hunter2",
+    )
+    uri = "sip:sbc.example.com:5070;transport=tcp"
+    assert expected == trunk_from_uri(uri, username="me", password="hunter2")
+
+
+def test_a_wrong_trunk_uri_from_the_command_line_is_named_without_its_password():
+    with pytest.raises(ScenarioError) as raised:
+        trunk_from_uri("sip:me:hunter2@sbc.example.com")
+    assert str(raised.value).startswith('--trunk-uri: "sip:…@sbc.example.com" holds a user name;')
+
+
+SIGNS = st.text(alphabet=string.printable + "äß\x00\x1b\x85\u2028\u202e\ud800\ufeff", max_size=40)
+
+
+def scenario_or_mistakes(text):
+    try:
+        assert isinstance(read(text), Scenario)
+    except ScenarioError as error:
+        assert str(error)
+        assert all(line.isprintable() and line.startswith("scenarios/x.yaml:") for line in str(error).split("\n"))
+
+
+@given(SIGNS)
+@example("a: &a [*a]")
+@example("&a [&b [*a, *b], *a]")
+@example("? " * 300)
+@example("[" * 3000)
+@example("{" * 3000)
+@example("- " * 3000)
+@example("%YAML 9.9\n---\na: b")
+@example("%TAG ! tag:x,2000:\n--- !y\na: b")
+@example('"\\ud800": "\\x00"')
+@example("<<: {a: b}")
+@example("\u2028")
+def test_any_text_is_a_scenario_or_has_mistakes(text):
+    scenario_or_mistakes(text)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_any_damage_to_a_sound_file_gives_a_scenario_or_mistakes(data):
+    text = (VALID / "every_key.yaml").read_text()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(start + 30, len(text))))
+    scenario_or_mistakes(text[:start] + data.draw(SIGNS) + text[end:])
+
+
+TREES = st.recursive(
+    SIGNS | st.sampled_from(DISPOSITIONS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            SIGNS | st.sampled_from(["number", "expect", "name", "uri", "not", "verify"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+KEYS = ["trunk", "callers", "control", "destinations", "call", "limits", "schedule", "webhook"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), TREES))
+def test_any_tree_under_the_known_keys_is_a_scenario_or_has_mistakes(tree):
+    scenario_or_mistakes(yaml.dump(tree, allow_unicode=True))
+
+
+CONTROL = st.sampled_from([*(chr(code) for code in (*range(32), *range(127, 160))), "\u2028", "\u2029", "\u202e"])
+PLACES = ["username", "password", "auth_username", "realm", "from_domain", "outbound_proxy", "bind", "name", "uri"]
+
+
+@given(st.sampled_from(PLACES), SIGNS, CONTROL, SIGNS)
+def test_nothing_that_ends_a_line_reaches_a_trunk(key, before, sign, after):
+    text = SMALLEST.replace("  name: local\n", "").replace("  uri: sip:127.0.0.1:5060\n", "")
+    others = {"name": "local", "uri": "sip:127.0.0.1", "username": "me"} | {key: "${VALUE}"}
+    table = "".join(f"  {name}: {value}\n" for name, value in others.items())
+    with pytest.raises(ScenarioError) as raised:
+        read(text.replace("trunk:\n", f"trunk:\n{table}"), {"VALUE": before + sign + after})
+    assert f"trunk.{key} holds a line break or a control character" in str(raised.value)
+
+
+@given(SIGNS, SIGNS)
+def test_a_header_that_is_read_is_one_header(name, value):
+    tree = yaml.load(SMALLEST, Loader=yaml.BaseLoader)
+    tree["trunk"]["headers"] = {name: value}
+    try:
+        ((read_name, read_value),) = read(yaml.dump(tree)).trunk.headers
+    except ScenarioError:
+        return
+    assert read_value.isprintable()
+    assert set(read_name) <= set(string.ascii_letters + string.digits + ".!%*_+`'~-")

@@ -1,0 +1,147 @@
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from placed import BLOCKED, SDP, START, answered, placed, refused, request, response, unplaced
+
+from probe.call import Direction, Ending
+from probe.documents import call_document, document_schemas, explain_document, standing_document, timestamp
+from probe.expectation import Expectation
+from probe.health import assess
+from probe.sip import read_response
+from probe.verdict import Heard, judge, read_notice
+
+CALL_KEYS = (
+    "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional timing "
+    "notice verdict expected as_expected sip_call_id label campaign round detail"
+)
+STANDING_KEYS = (
+    "caller network standing since judged blocked blocked_share interval declined suspected inconclusive last_call_at "
+    "notices signals"
+)
+
+
+def is_valid(name, document):
+    Draft202012Validator(document_schemas()[name]).validate(document)
+
+
+def test_a_blocked_call_reads_as_the_interface_has_it():
+    call = request()
+    written = call_document(
+        placed(
+            (4.2, Direction.RECEIVED, response(call, "100 Trying")),
+            (209.6, Direction.RECEIVED, response(call, "183 Session Progress", body=SDP)),
+            (412.4, Direction.RECEIVED, response(call, *BLOCKED)),
+        )
+    ).plain()
+    assert CALL_KEYS.split() == list(written)
+    assert "2026-11-22T10:00:00.123Z" == written["started_at"]
+    assert ("refused", 603, "Network Blocked") == (written["ending"], written["status"], written["phrase"])
+    text = "v=analytics1;url=https://redress.example.com/r;tel=+12025550142;id=blk-0001"
+    assert [{"protocol": "SIP", "cause": 603, "text": text, "location": "RLN"}] == written["reasons"]
+    assert [{"status": 100, "at_ms": 4}, {"status": 183, "at_ms": 210, "sdp": True}] == written["provisional"]
+    timing = {"alerting_ms": None, "early_media_ms": 210, "final_ms": 412, "answered_ms": None, "talk_ms": None}
+    assert timing == written["timing"]
+    notice = {
+        "kind": "603+",
+        "conformance": "conformant",
+        "flaws": [],
+        "version": "analytics1",
+        "url": "https://redress.example.com/r",
+        "tel": "+12025550142",
+        "email": None,
+        "id": "blk-0001",
+        "location": "RLN",
+    }
+    assert list(notice.items()) == list(written["notice"].items())
+    assert ["disposition", "confidence", "because", "flags"] == list(written["verdict"])
+    assert "analytics_blocked" == written["verdict"]["disposition"]
+    assert "c1@probe.example.net" == written["sip_call_id"]
+
+
+def test_a_reason_says_its_other_parameters_only_when_it_has_some():
+    given_two = call_document(refused("603 Decline", "Reason: Q.850;cause=21;x-why=policy", "Reason: SIP;cause=603"))
+    first, second = given_two.plain()["reasons"]
+    assert {"x-why": "policy"} == first["params"]
+    assert {"protocol": "SIP", "cause": 603, "text": None, "location": None} == second
+
+
+@pytest.mark.parametrize("ending", [Ending.NO_RESPONSE, Ending.GUARDED, Ending.AGENT_FAILED, Ending.LOST])
+def test_nothing_off_the_wire_is_null_and_never_a_status(ending):
+    written = call_document(unplaced(ending, "the trunk was silent for 32 s")).plain()
+    off_the_wire = ("status", "phrase", "reasons", "provisional", "notice", "sip_call_id")
+    assert [None, None, [], [], None, None] == [written[key] for key in off_the_wire]
+    assert {None} == set(written["timing"].values())
+    assert "inconclusive" == written["verdict"]["disposition"]
+    assert "the trunk was silent for 32 s" == written["detail"]
+
+
+def test_the_expectation_stands_in_words():
+    expect = Expectation(any_of=frozenset({"answered"}), max_final_ms=4000)
+    written = call_document(answered(expect=expect)).plain()
+    assert ("answered, final within 4000 ms", True) == (written["expected"], written["as_expected"])
+
+
+def test_times_are_utc_to_the_millisecond():
+    east = datetime(2026, 11, 22, 12, 0, 0, 5_999, timezone(timedelta(hours=2)))
+    assert "2026-11-22T10:00:00.005Z" == timestamp(east)
+
+
+@pytest.mark.parametrize("call", [answered(), refused(*BLOCKED), unplaced(Ending.NO_RESPONSE, "silent")])
+def test_a_call_keeps_its_own_schema(call):
+    is_valid("call", call_document(call).plain())
+
+
+def test_the_schema_refuses_a_call_with_a_missing_key():
+    written = call_document(answered()).plain()
+    del written["notice"]
+    assert not Draft202012Validator(document_schemas()["call"]).is_valid(written)
+
+
+def test_a_standing_reads_as_the_interface_has_it():
+    calls = [refused(*BLOCKED, at=START + timedelta(minutes=n)) for n in range(17)]
+    calls += [answered(at=START + timedelta(hours=1, minutes=n)) for n in range(24)]
+    on_network, as_a_whole = [standing_document(standing).plain() for standing in assess(calls)]
+    assert STANDING_KEYS.split() == list(on_network)
+    assert (41, 17, 0.415, [0.278, 0.566]) == tuple(
+        on_network[key] for key in ("judged", "blocked", "blocked_share", "interval")
+    )
+    seen = ["url", "tel", "email", "id", "location", "first_seen", "last_seen", "count"]
+    assert seen == list(on_network["notices"][0])
+    assert None is as_a_whole["network"]
+    is_valid("standing", on_network)
+    is_valid("standing", as_a_whole)
+
+
+def test_an_explanation_has_its_keys_in_order():
+    final = read_response(b"SIP/2.0 603 Decline\r\n\r\n")
+    written = explain_document(final, read_notice(final), judge(Heard(response=final))).plain()
+    assert ["status", "phrase", "reasons", "notice", "verdict", "next_steps"] == list(written)
+    assert written["next_steps"]
+    is_valid("explain", written)
+
+
+@pytest.mark.parametrize(("raw", "phrase"), [(b"SIP/2.0 603 \r\n\r\n", ""), (b"\x00not sip\r\n\r\n", None)])
+def test_an_empty_phrase_stays_empty_and_an_unreadable_one_is_null(raw, phrase):
+    final = read_response(raw)
+    assert phrase == explain_document(final, None, judge(Heard(response=final))).phrase
+
+
+@given(st.text())
+def test_any_unicode_makes_valid_json(text):
+    written = call_document(unplaced(Ending.AGENT_FAILED, text, label=text)).plain()
+    again = json.loads(json.dumps(written).encode())
+    assert written == again
+    json.dumps(written, ensure_ascii=False).encode()
+
+
+def test_half_a_surrogate_pair_is_replaced():
+    assert "a\ufffdb" == call_document(unplaced(Ending.LOST, "a\ud800b")).detail
+
+
+@pytest.mark.parametrize("name", sorted(document_schemas()))
+def test_every_schema_is_one(name):
+    Draft202012Validator.check_schema(document_schemas()[name])
