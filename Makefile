@@ -28,7 +28,9 @@ demo: install  ## the main job against the carrier simulator, with webhooks
 
 test: install  ## lint, types and all tests, the Asterisk container among them
 	@PYTHON=$(PYTHON) .ci/system
-	@$(MAKE) --no-print-directory check tests
+	@$(MAKE) --no-print-directory check
+	@$(VENV)/bin/python tests/asterisk/container.py build
+	@$(MAKE) --no-print-directory tests
 
 check: lint types  ## lint and types
 
@@ -43,10 +45,10 @@ tests: install
 	$(VENV)/bin/pytest -n 4 --dist loadgroup
 
 asterisk: install  ## bring up the Asterisk container, with Docker or Podman
-	@$(VENV)/bin/python -m tests.asterisk.container up
+	@$(VENV)/bin/python tests/asterisk/container.py up
 
 asterisk-down: install  ## take the Asterisk container down
-	@$(VENV)/bin/python -m tests.asterisk.container down
+	@$(VENV)/bin/python tests/asterisk/container.py down
 
 bench: install  ## the figures of the README, side by side with what they are compared to
 	@$(VENV)/bin/python -m tests.bench

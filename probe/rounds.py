@@ -159,7 +159,10 @@ async def _place_all(
                 done.append(judged)
                 on_call(judged)
     finally:
-        stopped.cancel()
+        # Only an error of the store leaves calls under way here: what cannot be recorded is not gone on with.
+        for task in (stopped, *under.way):
+            task.cancel()
+        await asyncio.gather(stopped, *under.way, return_exceptions=True)
     return done
 
 
@@ -189,6 +192,7 @@ async def _wait(under: _Under, stopped: "asyncio.Task[bool]") -> None:
 def _ended(under: _Under) -> list[JudgedCall]:
     """Collect what has ended; an error of the store is raised here, and with it the round ends."""
     over = [task for task in under.way if task.done()]
+    judged = [task.result() for task in over]
     for task in over:
         del under.way[task]
-    return [judged for task in over if (judged := task.result()) is not None]
+    return [call for call in judged if call is not None]

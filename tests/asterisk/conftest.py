@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from container import Carrier, CarrierError, down, free_port, owner_of, up
+from asterisk.container import Carrier, CarrierError, down, free_port, owner_of, up
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

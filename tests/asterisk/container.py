@@ -94,11 +94,8 @@ def up(port: int = DEFAULT_PORT, *, ca_file: Path = DEFAULT_CA_FILE, owner: str 
     image = build(engine)
     _sweep(engine)
     down(f"probe-asterisk-{port}")
-    if not _all_free(port):
-        raise CarrierError(
-            f"A port from {port} to {port + PORTS - 1} is taken: give another with --port, or run `down`."
-        )
-    password = os.environ.get("PROBE_TEST_PASSWORD") or secrets.token_hex(8)
+    if taken := _taken(port):
+        raise CarrierError(f"Port {taken} is in use: end what listens there, or give another first port with --port.")
     ca_file.parent.mkdir(parents=True, exist_ok=True)
     carrier = Carrier(
         name=f"probe-asterisk-{port}", port=port, username="probe-user", password=_password(), ca_file=str(ca_file)

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Self
 
-from container import Carrier
+from asterisk.container import Carrier
 
 PATIENCE_S = 8.0
 SILENCE_S = 1.0

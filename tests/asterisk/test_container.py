@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from container import Carrier
-from plain_caller import FRAME, PACKETS, Line, Outcome, await_bye, call, hold, register
+from asterisk.container import Carrier
+from asterisk.plain_caller import FRAME, PACKETS, Line, Outcome, await_bye, call, hold, register
 
 CLEAN, CONTROL = "+12025550101", "+12025550100"
 HERE = Path(__file__).parent

@@ -1,0 +1,207 @@
+"""The road, with a real store and an agent that is a plain object: order, limits, stopping, failure."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from probe.call import CallRecord, CallRequest, Direction, Ending, Message
+from probe.errors import StoreError
+from probe.event import Endpoint
+from probe.rounds import Plan, Road, place_call, run_round
+from probe.scenario.guard import Allowed
+from probe.store import open_store
+
+CALLERS = ("+12025550101", "+12025550102", "+12025550103")
+CALLEES = ("+12025550190", "+12025550191")
+ENDPOINT = Endpoint(
+    name="https://hooks.example.com/",
+    url="https://hooks.example.com/",
+    secret="whsec_" + "A" * 32,
+    types=frozenset({"call.blocked", "round.completed"}),
+)
+BLOCKED = (
+    b"SIP/2.0 603 Network Blocked\r\nCSeq: 1 INVITE\r\n"
+    b'Reason: SIP;cause=603;text="v=analytics1;url=https://example.com/r";location=RLN\r\n\r\n'
+)
+INVITE = b"INVITE sip:+12025550190@example.com SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"
+
+
+class FarEnd:
+    """An agent whose every call is blocked; it keeps who was rung, when, and how many at once."""
+
+    def __init__(self, store, seconds=0.0):
+        self.store = store
+        self.seconds = seconds
+        self.placed = []
+        self.starts = []
+        self.under_way = set()
+        self.most = 0
+
+    async def place(self, request):
+        assert request.callee not in {other.callee for other in self.under_way}, "a destination is rung once at a time"
+        self.placed.append(request)
+        self.starts.append(time.monotonic())
+        self.under_way.add(request)
+        self.most = max(self.most, len(self.under_way))
+        await asyncio.sleep(self.seconds)
+        self.under_way.discard(request)
+        return blocked(request)
+
+
+def message(direction, at_ms, raw):
+    return Message(
+        at_ms=at_ms, direction=direction, transport="UDP", local="127.0.0.1:5060", remote="127.0.0.1:5080", raw=raw
+    )
+
+
+def blocked(request):
+    now = datetime.now(UTC)
+    messages = (message(Direction.SENT, 0.0, INVITE), message(Direction.RECEIVED, 40.0, BLOCKED))
+    return CallRecord(request=request, started_at=now, ended_at=now, ending=Ending.REFUSED, messages=messages)
+
+
+def request(number=0, caller=CALLERS[0], callee=CALLEES[0], **changes):
+    fields = {
+        "id": f"call-{number}",
+        "plan_key": f"key-{number}",
+        "trunk": "carrier-a",
+        "caller": caller,
+        "callee": callee,
+        "consent": "our own line",
+    }
+    return CallRequest(**(fields | changes))
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(f"sqlite:///{tmp_path / 'probe.db'}")
+    yield opened
+    opened.close()
+
+
+def road(agent, store, **changes):
+    ids = count()
+    fields = {
+        "agent": agent,
+        "store": store,
+        "allowed": Allowed(callers=frozenset(CALLERS), destinations=dict.fromkeys(CALLEES, "our own line")),
+        "new_id": lambda: f"msg_{next(ids)}",
+        "now": lambda: datetime.now(UTC),
+        "endpoint": ENDPOINT,
+        "lines": 4,
+        "calls_per_second": 1000.0,
+    }
+    return Road(**(fields | changes))
+
+
+def plan(requests):
+    return Plan(id="round-1", scenario="nightly", requests=tuple(requests))
+
+
+def matrix():
+    pairs = [(caller, callee) for caller in CALLERS for callee in CALLEES]
+    return [request(n, caller, callee) for n, (caller, callee) in enumerate(pairs)]
+
+
+def run(plan, road, stopping=None, on_call=lambda _judged: None):
+    async def go():
+        return await run_round(plan, road, stopping=stopping or asyncio.Event(), on_call=on_call)
+
+    return asyncio.run(go())
+
+
+def test_a_call_is_in_the_store_before_the_phone_rings(store):
+    seen = []
+
+    class Watching(FarEnd):
+        async def place(self, request):
+            seen.append(store.begin(request, datetime.now(UTC)))
+            return await super().place(request)
+
+    asyncio.run(place_call(request(), road(Watching(store), store)))
+    assert [False] == seen  # it had begun already
+
+
+def test_a_planned_call_is_never_dialled_twice(store):
+    agent = FarEnd(store)
+    asyncio.run(place_call(request(), road(agent, store)))
+    assert asyncio.run(place_call(request(), road(agent, store))) is None
+    assert 1 == len(agent.placed)
+
+
+def test_a_call_whose_process_died_is_not_dialled_again(store):
+    agent = FarEnd(store)
+    store.begin(request(), datetime.now(UTC))  # and then the power went
+    assert asyncio.run(place_call(request(), road(agent, store))) is None
+    assert [] == agent.placed
+
+
+@pytest.mark.parametrize("callee", ["911", "+1911", "112", "+19005550100", "+881612345678", "+12025550177"])
+def test_what_the_guard_refuses_is_recorded_and_never_placed(store, callee):
+    agent = FarEnd(store)
+    judged = asyncio.run(place_call(request(callee=callee), road(agent, store)))
+    assert [] == agent.placed
+    assert Ending.GUARDED is judged.record.ending
+    assert [Ending.GUARDED] == [record.ending for record in store.calls()]
+
+
+def test_a_blocked_call_is_queued_with_its_facts(store):
+    asyncio.run(place_call(request(), road(FarEnd(store), store)))
+    assert ["call.blocked"] == [delivery.event.type for delivery in store.outbox.deliveries()]
+
+
+def test_events_that_nobody_asked_for_are_not_queued(store):
+    nobody = road(FarEnd(store), store, endpoint=None)
+    asyncio.run(place_call(request(), nobody))
+    assert [] == list(store.outbox.deliveries())
+
+
+def test_a_round_places_every_call_once(store):
+    agent = FarEnd(store)
+    result = run(plan(matrix()), road(agent, store))
+    assert sorted((call.caller, call.callee) for call in matrix()) == sorted(
+        (call.caller, call.callee) for call in agent.placed
+    )
+    assert 6 == result.planned == len(result.calls)
+
+
+def test_a_round_tells_the_standing_of_each_caller_id(store):
+    run(plan(matrix()), road(FarEnd(store), store))
+    completed = next(d.event for d in store.outbox.deliveries() if d.event.type == "round.completed")
+    assert set(CALLERS) == {standing["caller"] for standing in completed.data["standing"]}
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_no_more_lines_are_used_than_the_trunk_has(store, lines):
+    agent = FarEnd(store, seconds=0.05)
+    run(plan(matrix()), road(agent, store, lines=lines))
+    assert lines == agent.most
+
+
+def test_calls_start_no_faster_than_the_trunk_allows(store):
+    agent = FarEnd(store)
+    run(plan(matrix()), road(agent, store, calls_per_second=20.0))
+    gaps = [later - earlier for earlier, later in zip(agent.starts, agent.starts[1:], strict=False)]
+    assert min(gaps) >= 1 / 20.0 - 0.02
+
+
+def test_a_round_that_is_stopped_starts_nothing_more(store):
+    agent, stopping = FarEnd(store), asyncio.Event()
+    result = run(plan(matrix()), road(agent, store, lines=1), stopping, lambda _judged: stopping.set())
+    assert 1 == len(agent.placed)
+    assert (6, 1) == (result.planned, len(result.calls))
+
+
+def test_nothing_is_dialled_that_cannot_be_recorded(store, monkeypatch):
+    agent = FarEnd(store)
+
+    def full(*_):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(store, "begin", full)
+    with pytest.raises(StoreError):
+        run(plan(matrix()), road(agent, store))
+    assert [] == agent.placed
