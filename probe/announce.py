@@ -38,7 +38,9 @@ def is_blocked(judged: JudgedCall) -> bool:
 
 def call_blocked(judged: JudgedCall, *, event_id: str, now: datetime) -> Event:
     """Make the `call.blocked` event of a call."""
-    return Event(id=event_id, type="call.blocked", timestamp=now, data=call_document(judged).plain())
+    subject = judged.record.request.caller
+    data = call_document(judged).plain()
+    return Event(id=event_id, type="call.blocked", timestamp=now, data=data, subject=subject)
 
 
 def round_completed(

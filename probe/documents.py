@@ -18,6 +18,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     model_serializer,
 )
+from pydantic.json_schema import GenerateJsonSchema
 
 from probe.call import Ending
 from probe.expectation import describe
@@ -106,13 +107,13 @@ class NoticeDocument(_Document):
 
     kind: Text = Field(description="603+ (ATIS-1000099), 607 (RFC 8197) or 608 (RFC 8688)")
     conformance: Conformance = Field(description="remapped: an analytics Reason under another status code")
-    flaws: tuple[Text, ...]
-    version: Text | None
-    url: Text | None
-    tel: Text | None
-    email: Text | None
+    flaws: tuple[Text, ...] = Field(description="how it departs from its standard")
+    version: Text | None = Field(description="analytics1, the AVP `v`")
+    url: Text | None = Field(description="where to complain")
+    tel: Text | None = Field(description="where to complain")
+    email: Text | None = Field(description="where to complain")
     id: Text | None = Field(description="the blocker's own reference")
-    location: Text | None
+    location: Text | None = Field(description="which network refused: LN, TN, RLN, LPN or RPN")
 
 
 class VerdictDocument(_Document):
@@ -121,24 +122,24 @@ class VerdictDocument(_Document):
     disposition: Disposition
     confidence: Confidence = Field(description="certain: the standard says so")
     because: tuple[Text, ...] = Field(description="the evidence, a sentence each")
-    flags: tuple[Text, ...]
+    flags: tuple[Text, ...] = Field(description="what else was seen, for machines")
 
 
 class CallDocument(_Document):
     """One call: facts off the wire, the notice in them, and the verdict."""
 
-    id: Text
-    scenario: Text | None
-    site: Text
+    id: Text = Field(description="sorts by time (UUID version 7)")
+    scenario: Text | None = Field(description="name of the scenario; null for a call on its own")
+    site: Text = Field(description="where it was placed from")
     trunk: Text
-    caller: Text
-    callee: Text
-    network: Text | None
-    started_at: Time
-    ended_at: Time
+    caller: Text = Field(description="the caller ID, E.164")
+    callee: Text = Field(description="the number dialled, E.164")
+    network: Text | None = Field(description="the callee's carrier, as the scenario names it")
+    started_at: Time = Field(description="UTC, when the INVITE was due")
+    ended_at: Time = Field(description="UTC")
     ending: Ending = Field(description="how it ended, seen from our side")
     status: int | None = Field(description="of the final response; null if none came off the wire")
-    phrase: Text | None
+    phrase: Text | None = Field(description="off the wire, may be empty; null without a status")
     reasons: tuple[ReasonDocument, ...]
     provisional: tuple[ProvisionalDocument, ...]
     timing: TimingDocument
@@ -146,10 +147,10 @@ class CallDocument(_Document):
     verdict: VerdictDocument
     expected: Text | None = Field(description="the expectation in words")
     as_expected: bool | None = Field(description="null without an expectation or without a test")
-    sip_call_id: Text | None
-    label: Text | None
-    campaign: Text | None
-    round: Text | None
+    sip_call_id: Text | None = Field(description="the Call-ID header, which redress desks ask for")
+    label: Text | None = Field(description="of the caller ID, from the scenario")
+    campaign: Text | None = Field(description="of the caller ID, from the scenario")
+    round: Text | None = Field(description="id of the round it belongs to")
     detail: Text | None = Field(description="our own words for why nothing could be asked or heard")
 
 
@@ -183,7 +184,7 @@ class SignalDocument(_Document):
     kind: Text
     dimension: Text
     value: Text
-    p: float
+    p: float = Field(description="the probability that it is chance")
 
 
 class StandingDocument(_Document):
@@ -192,14 +193,14 @@ class StandingDocument(_Document):
     caller: Text
     network: Text | None
     standing: State
-    since: Time
+    since: Time = Field(description="start of the call at which the evidence turned")
     judged: int = Field(description="calls that can speak: blocked, or through to the called party")
     blocked: int
     blocked_share: Share | None = Field(description="blocked / judged; null if none was judged")
     interval: tuple[Share, Share] | None = Field(description="Wilson interval of the share, 95 %")
-    declined: int
-    suspected: int
-    inconclusive: int
+    declined: int = Field(description="by the called party; among the judged")
+    suspected: int = Field(description="signs of a block that were damaged on the way; not among the judged")
+    inconclusive: int = Field(description="nothing could be learned; not among the judged")
     last_call_at: Time
     notices: tuple[NoticeSeenDocument, ...]
     signals: tuple[SignalDocument, ...]
@@ -268,10 +269,17 @@ _PUBLISHED: dict[str, type[_Document]] = {
 }
 
 
+class _Schema(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False  # a title made from the key says nothing that the key does not
+
+
 def document_schemas() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of every published document: a call, a standing, and each webhook body."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {name: dialect | document.model_json_schema() for name, document in _PUBLISHED.items()}
+    return {
+        name: dialect | document.model_json_schema(schema_generator=_Schema) for name, document in _PUBLISHED.items()
+    }
 
 
 def call_document(judged: JudgedCall) -> CallDocument:

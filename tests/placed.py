@@ -1,8 +1,7 @@
-"""Raw responses in, placed and judged calls out, by the real reading and judging: samples for the tests of several rooms."""
+"""Raw responses in, placed calls out, judged by the real rooms: samples for the tests of several rooms."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
 from probe.judged import JudgedCall, judge_call
@@ -11,9 +10,10 @@ START = datetime(2026, 11, 22, 10, 0, 0, 123_000, UTC)
 LOCAL, REMOTE = "192.0.2.10:5060", "192.0.2.20:5060"
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
+CONTACTS = "url=https://redress.example.com/r;tel=+12025550142;id=blk-0001"
 BLOCKED = (
     "603 Network Blocked",
-    'Reason: SIP;cause=603;text="v=analytics1;url=https://redress.example.com/r;tel=+12025550142;id=blk-0001";location=RLN',
+    f'Reason: SIP;cause=603;text="v=analytics1;{CONTACTS}";location=RLN',
 )
 SUSPECTED = (
     "603 Decline",
@@ -21,9 +21,9 @@ SUSPECTED = (
 )
 
 
-def request(**asked: Any) -> CallRequest:
+def request(**asked: object) -> CallRequest:
     """A call that is asked for, with whatever the test says of it."""
-    defaults: dict[str, Any] = {
+    defaults: dict[str, object] = {
         "id": "0197f1c2-0000-7000-8000-000000000001",
         "plan_key": "k",
         "trunk": "carrier-a",
@@ -34,7 +34,7 @@ def request(**asked: Any) -> CallRequest:
     return CallRequest(**defaults | asked)
 
 
-def placed(
+def placed(  # noqa: PLR0913 - one keyword for each fact of a call
     *responses: tuple[float, Direction, bytes],
     at: datetime = START,
     ending: Ending | None = None,
@@ -42,7 +42,7 @@ def placed(
     media: Media | None = None,
     transport: str = "udp",
     ends: tuple[str, str] = (LOCAL, REMOTE),
-    **asked: Any,
+    **asked: object,
 ) -> JudgedCall:
     """A call that was placed: an INVITE at 0 ms, then the messages given."""
     call = request(**asked)
@@ -65,13 +65,15 @@ def placed(
     )
 
 
-def unplaced(ending: Ending, detail: str, *, at: datetime = START, **asked: Any) -> JudgedCall:
+def unplaced(ending: Ending, detail: str, *, at: datetime = START, **asked: object) -> JudgedCall:
     """A call of which no message exists."""
     record = CallRecord(request=request(**asked), started_at=at, ended_at=at, ending=ending, detail=detail)
     return judge_call(record)
 
 
-def refused(status_line: str, *headers: str, ms: float = 412, rang_ms: float | None = None, **given: Any) -> JudgedCall:
+def refused(
+    status_line: str, *headers: str, ms: float = 412, rang_ms: float | None = None, **given: object
+) -> JudgedCall:
     """A call that got one final response, after ringing if `rang_ms` says when it began."""
     call = request(**{key: value for key, value in given.items() if key in {"caller", "callee"}})
     ringing = [] if rang_ms is None else [(rang_ms, Direction.RECEIVED, response(call, "180 Ringing"))]
@@ -84,7 +86,7 @@ def refused(status_line: str, *headers: str, ms: float = 412, rang_ms: float | N
     return placed(*messages, **given)
 
 
-def answered(*, ms: float = 3_100, held_ms: float = 6_000, **given: Any) -> JudgedCall:
+def answered(*, ms: float = 3_100, held_ms: float = 6_000, **given: object) -> JudgedCall:
     """A call that rang, was answered, held, and ended by our BYE."""
     call = request(**{key: value for key, value in given.items() if key in {"caller", "callee"}})
     messages: Sequence[tuple[float, Direction, bytes]] = (

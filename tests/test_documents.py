@@ -2,7 +2,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from placed import BLOCKED, SDP, START, answered, placed, refused, request, response, unplaced
@@ -136,6 +136,12 @@ def test_any_unicode_makes_valid_json(text):
     again = json.loads(json.dumps(written).encode())
     assert written == again
     json.dumps(written, ensure_ascii=False).encode()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.sampled_from(Direction), st.binary(max_size=200)), max_size=4))
+def test_any_bytes_off_the_wire_make_a_valid_document(messages):
+    is_valid("call", call_document(placed(*messages)).plain())
 
 
 def test_half_a_surrogate_pair_is_replaced():

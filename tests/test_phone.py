@@ -110,6 +110,7 @@ ALLOWED = [
     "+81112123456",  # Sapporo: 112 without being an emergency number
     "+81118123456",  # and 118
     "+911123456789",  # Delhi: 911 and 112 at once
+    "+493019240123",  # Berlin: begins like the poison centre
     "+5511912345678",  # Sao Paulo: 119
     "+493011211211",
     "+442079110000",

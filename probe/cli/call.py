@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from probe.call import CallRequest
+from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, UNTESTED
-from probe.cli.outside import new_id, page_width, print_json, print_lines, say
+from probe.cli.outside import page_width, print_json, print_lines, say
 from probe.cli.placing import deliver, exit_code, open_site
 from probe.documents import call_document
 from probe.errors import ScenarioError

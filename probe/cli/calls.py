@@ -2,8 +2,9 @@
 
 import argparse
 
+from probe.cli.history import open_history
 from probe.cli.main import FINE
-from probe.cli.outside import open_history, page_width, print_json, print_lines
+from probe.cli.outside import page_width, print_json, print_lines
 from probe.documents import call_document
 from probe.errors import ScenarioError
 from probe.expectation import DISPOSITIONS

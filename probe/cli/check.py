@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, worst
-from probe.cli.outside import new_id, page_width, print_json, print_lines, say
+from probe.cli.outside import page_width, print_json, print_lines, say
 from probe.cli.placing import deliver, exit_code, open_site
 from probe.documents import call_document
 from probe.errors import ScenarioError

@@ -9,8 +9,9 @@ import subprocess
 import sys
 
 from probe.agent import Finding, inspect
+from probe.cli.history import open_history
 from probe.cli.main import FINE, UNTESTED
-from probe.cli.outside import open_history, print_json
+from probe.cli.outside import print_json
 from probe.errors import StoreError
 from probe.report.text import plain
 from probe.scenario import load_scenario

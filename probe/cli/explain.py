@@ -6,7 +6,6 @@ from pathlib import Path
 
 from probe.cli.main import FINE
 from probe.cli.outside import page_width, print_json, print_lines
-from probe.documents import explain_document
 from probe.errors import ScenarioError
 from probe.report.explain import explain
 from probe.sip import Response, read_response
@@ -31,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     if arguments.json:
+        from probe.documents import explain_document  # noqa: PLC0415 - pydantic is heavy, and only JSON needs it
+
         print_json(explain_document(response, notice, verdict).plain())
     else:
         print_lines(explain(response, notice, verdict, width=page_width()))

@@ -1,6 +1,7 @@
 """Arguments in, an exit code out. Each command is a module of this room, loaded when it is needed."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -23,6 +24,9 @@ _CODES: tuple[tuple[type[ProbeError], int], ...] = (
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line. Errors that probe raises on purpose become one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 gets escapes, not a stack trace
+            stream.reconfigure(errors="backslashreplace")
     parsed = parser().parse_args(arguments)
     command = importlib.import_module(f"probe.cli.{parsed.command}")
     try:

@@ -1,40 +1,18 @@
-"""What the commands take from outside: time, ids, the store, and where their words go."""
+"""What the commands take from outside: the time, and where their words go."""
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from shutil import get_terminal_size
 from typing import Any
 
-from uuid6 import uuid7
-
 from probe.report.lines import Line, as_text
-from probe.store import Store, open_store
-
-DEFAULT_STORE = "sqlite:///results/probe.db"
 
 
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """An id that sorts by time (UUID version 7, RFC 9562)."""
-    return str(uuid7())
-
-
-def new_event_id() -> str:
-    """The id of a webhook event."""
-    return f"msg_{uuid7().hex}"
-
-
-def open_history(arguments: argparse.Namespace) -> Store:
-    """Open the store that the command line or PROBE_STORE names."""
-    return open_store(arguments.store or os.environ.get("PROBE_STORE") or DEFAULT_STORE)
 
 
 def say(words: str) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from probe.agent import Agent
 from probe.call import Ending
+from probe.cli.history import new_event_id, open_history
 from probe.cli.main import FINDING, FINE, GUARDED, UNTESTED, worst
-from probe.cli.outside import new_event_id, now, open_history, say
+from probe.cli.outside import now, say
 from probe.event import Endpoint
 from probe.judged import JudgedCall
 from probe.rounds import Road

@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import os
 
+from probe.cli.history import new_event_id, open_history
 from probe.cli.main import FINDING, FINE, UNTESTED
-from probe.cli.outside import new_event_id, now, open_history, print_json, say
+from probe.cli.outside import now, print_json, say
 from probe.documents import timestamp
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import Delivery, DeliveryState, Endpoint

@@ -6,7 +6,7 @@ Tones carry no meaning of their own: whatever they say, a word or a mark says as
 import textwrap
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from probe.report.text import cell_width
 
@@ -30,6 +30,8 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 BLANK: Line = ()
+
+LABEL_WIDTH: Final = 13
 
 
 def line(*pieces: str | Span) -> Line:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from probe.judged import JudgedCall
-from probe.report.lines import BLANK, Line, Span, Tone, line, paragraph
+from probe.report.lines import BLANK, LABEL_WIDTH, Line, Span, Tone, line, paragraph
 from probe.report.text import plain
 from probe.report.words import LOCATION_WORDS, NOTICE_WORDS
 from probe.verdict import Notice
@@ -17,9 +17,9 @@ _CONTACT_FLAWS: Final = {
     "url": frozenset({"bad_redress_url"}),
     "tel": frozenset({"bad_redress_tel", "premium_redress_tel"}),
     "email": frozenset({"bad_redress_email"}),
-    "id": frozenset({"bad_id"}),
+    "card": frozenset({"bad_call_info"}),
 }
-_LABEL_WIDTH: Final = 13
+_WARNING: Final = "Contacts are what the network sent. Check them before you use them."
 
 
 def complaints(calls: Iterable[JudgedCall], *, width: int | None) -> tuple[Line, ...]:
@@ -34,9 +34,6 @@ def complaints(calls: Iterable[JudgedCall], *, width: int | None) -> tuple[Line,
         return ()
     found = [row for same in folded.values() for row in (BLANK, *_complaint(same, width))]
     return (line(Span("Who blocks, and where to complain", Tone.STRONG)), line(Span(_WARNING, Tone.QUIET)), *found)
-
-
-_WARNING: Final = "Contacts are what the network sent. Check them before you use them."
 
 
 def _complaint(same: Sequence[tuple[JudgedCall, Notice]], width: int | None) -> list[Line]:
@@ -77,7 +74,7 @@ def contact_lines(notice: Notice, *, width: int | None, indent: str) -> list[Lin
 
 
 def _contact(notice: Notice, name: str, value: str, width: int | None, indent: str) -> list[Line]:
-    rows = paragraph(plain(value), width=width, first=f"{indent}{name:<{_LABEL_WIDTH}}")
+    rows = paragraph(plain(value), width=width, first=f"{indent}{name:<{LABEL_WIDTH}}")
     wrong = sorted(_CONTACT_FLAWS.get(name, frozenset()).intersection(notice.flaws))
     if wrong:
         rows[-1] = (*rows[-1], Span(f"  do not use: {', '.join(wrong)}", Tone.BAD))

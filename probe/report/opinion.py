@@ -1,16 +1,13 @@
 """A notice, a verdict and its next steps in, their sections for a terminal or a pipe out."""
 
 from collections.abc import Iterable
-from typing import Final
 
-from probe.report.lines import BLANK, Line, Span, Tone, line, paragraph
+from probe.report.lines import BLANK, LABEL_WIDTH, Line, Span, Tone, line, paragraph
 from probe.report.notices import contact_lines, location_words
 from probe.report.text import plain
 from probe.report.words import DISPOSITION_TONE, DISPOSITION_WORDS, NOTICE_WORDS
 from probe.sip import Reason
 from probe.verdict import Notice, Verdict, next_steps
-
-LABEL_WIDTH: Final = 13
 
 
 def heading(title: str) -> list[Line]:

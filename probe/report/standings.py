@@ -38,7 +38,7 @@ def _says_nothing_new(standing: Standing, standings: Sequence[Standing]) -> bool
 
 def _cells(standing: Standing) -> Line:
     return (
-        Span(standing.caller, Tone.STRONG),
+        Span(plain(standing.caller), Tone.STRONG),
         Span(plain(standing.network or "all"), Tone.NORMAL),
         Span(standing.standing, _TONES.get(standing.standing, Tone.NORMAL)),
         Span(f"{standing.blocked} of {standing.judged}"),

@@ -147,8 +147,12 @@ def _counted(word: str, count: int, width: int | None) -> tuple[Span, ...]:
 
 
 def expected_mark(call: JudgedCall) -> str:
-    """Say in a word whether a call was as expected: `yes`, `NO`, `untested`, or `-` where nothing was expected."""
-    if call.verdict.disposition is Disposition.INCONCLUSIVE:
+    """Say in a word whether a call was as expected: `yes`, `NO`, `untested`, or `-` where nothing was expected.
+
+    Where nothing was expected, a final response off the wire is needed all the same.
+    """
+    silent = call.as_expected is None and call.conversation.final is None
+    if silent or call.verdict.disposition is Disposition.INCONCLUSIVE:
         return "untested"
     return {True: "yes", False: "NO", None: "-"}[call.as_expected]
 

@@ -54,11 +54,11 @@ ENDING_WORDS: Final = {
 # RFC 8606 and ATIS-1000099.
 LOCATION_WORDS: Final = {
     "U": "the called party's own equipment",
-    "LN": "the network the call came from",
-    "TN": "a transit network",
+    "LN": "the network that serves the caller",
+    "TN": "a network in between",
     "RLN": "the network serving the called party",
     "LPN": "the caller's private network",
-    "RPN": "the called party's private network",
+    "RPN": "the private network serving the called party",
     "INTL": "an international network",
     "BI": "a network beyond an interworking point",
 }

@@ -88,7 +88,8 @@ def _read_headers(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ..
         text = _FOLD.sub(" ", text)
     found = _FIELD.findall(text)
     headers = tuple([field if len(field[0]) > 1 else _written_out(*field) for field in found])
-    return headers, () if len(found) == _count_lines(text) else ("bad_header_line",)
+    all_read = len(found) == text.count("\n") + 1 or len(found) == _count_lines(text)
+    return headers, () if all_read else ("bad_header_line",)
 
 
 def _written_out(name: str, value: str) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from probe.sip.conversation import has_sdp
 from probe.sip.reason import Reason
 from probe.sip.request import Request, read_request
 from probe.sip.response import Response, read_response
+from probe.sip.visible import visible
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _USER = re.compile(r"(?:sips?|tel):([^@;>?\s]{1,64})", re.IGNORECASE)
 _LABEL_LENGTH = 120
 
@@ -40,7 +40,7 @@ def ladder(messages: Sequence[Message]) -> tuple[Arrow, ...]:
 def _label(message: Message) -> str:
     request = read_request(message.raw)
     label = _request_label(request) if request else _response_label(read_response(message.raw), cut=message.cut)
-    return _CONTROL.sub("", label)[:_LABEL_LENGTH] + (" (cut)" if message.cut else "")
+    return visible(label)[:_LABEL_LENGTH] + (" (cut)" if message.cut else "")
 
 
 def _request_label(request: Request) -> str:

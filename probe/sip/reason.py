@@ -43,7 +43,7 @@ def _split(value: str) -> Iterator[Reason]:
     at = 0
     while at < len(value):
         reason, end = _read_one(value, at)
-        if end > at:
+        if not value[at:end].isspace() and end > at:  # RFC 3261 s7.3: an empty element of a list is nothing
             yield reason
         at = end + 1  # over the comma
 
@@ -66,16 +66,23 @@ def _read_param(value: str, at: int, params: dict[str, str], flaws: list[str]) -
     assert head  # a semicolon stands at `at`, the rest may be empty
     name, at = head[1].strip().lower(), head.end()
     content, at, flaw = _read_content(value, at) if head[2] else ("", at, "")
-    stray = _STRAY.match(value, at)
-    assert stray  # the pattern matches the empty text
-    if stray[0].strip():
-        flaws.append("stray_text")
+    if at < len(value) and value[at] not in ";,":
+        at = _over_stray_text(value, at, flaws)
     if flaw and (flaw != "text_not_quoted" or name == "text"):
         flaws.append(flaw)
     if name in params:
         flaws.append(f"duplicate_param:{printable(name)}")
     elif name:
         params[name] = content
+    return at
+
+
+def _over_stray_text(value: str, at: int, flaws: list[str]) -> int:
+    """Go on to the next separator; blanks before it are harmless."""
+    stray = _STRAY.match(value, at)
+    assert stray  # the pattern matches the empty text
+    if stray[0].strip():
+        flaws.append("stray_text")
     return stray.end()
 
 
@@ -89,7 +96,7 @@ def _read_content(value: str, at: int) -> tuple[str, int, str]:
         if closed:
             return closed[1], closed.end(), "smart_quotes"
         return value[at + 1 :], len(value), "unterminated_quote"
-    apostrophes = _APOSTROPHES.match(value, at)
+    apostrophes = _APOSTROPHES.match(value, at) if opening == "'" else None
     if apostrophes:
         return apostrophes[1], apostrophes.end(), "text_not_quoted"
     bare = _UNQUOTED.match(value, at)

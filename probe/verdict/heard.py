@@ -44,6 +44,8 @@ class Case:
     notice: Notice | None
     errors: tuple[ProviderError, ...]
     provider: Finding | None
+    q850: Reason | None
+    stir: Reason | None
 
     @property
     def rang(self) -> bool:
@@ -61,16 +63,6 @@ class Case:
     def timed(self) -> bool:
         """Say whether anything is known of the timing."""
         return self.heard.final_ms is not None or self.rang
-
-    @property
-    def q850(self) -> Reason | None:
-        """The first Q.850 Reason."""
-        return self.reason("q.850")
-
-    def reason(self, protocol: str) -> Reason | None:
-        """Give the first Reason of a protocol, which is named in lower case."""
-        reasons = self.response.reasons if self.response else ()
-        return next((r for r in reasons if r.protocol.lower() == protocol), None)
 
     def header(self, name: str) -> str | None:
         """Give the first value of a header field of the response."""
@@ -90,4 +82,13 @@ def look_at(heard: Heard) -> Case:
         read_notice(response) if response else None,
         errors,
         find_provider(response, errors) if response else None,
+        _first(response, "q.850"),
+        _first(response, "stir"),
     )
+
+
+def _first(response: Response | None, protocol: str) -> Reason | None:
+    for reason in response.reasons if response else ():
+        if reason.protocol.lower() == protocol:
+            return reason
+    return None

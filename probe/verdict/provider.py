@@ -12,7 +12,7 @@ from probe.sip.visible import has_control
 from probe.verdict.disposition import Disposition, Finding, strong, weak
 
 _CODE = re.compile(r"[0-9]{1,8}")
-_BELIEVED = frozenset({"sip", "q.850", "stir"})
+_BELIEVED = frozenset({"sip", "q.850"})
 _LENGTH = 1000  # a phrase longer than this is no phrase
 
 

@@ -15,7 +15,7 @@ from probe.verdict.notice import NETWORK_BLOCKED, Conformance
 
 # Start values, to be tuned by experience: how long a person needs to decline, and a phone to ring out.
 PERSON_MS = 1_500
-RING_OUT_MS = 10_000
+RING_OUT_MS = 1_500
 
 _DECLINE = 603
 # Phrases that say no more than the code does.
@@ -144,7 +144,7 @@ def _is_status(*codes: int) -> Callable[[Case], bool]:
 
 
 def _blames_identity(c: Case) -> bool:
-    return c.status in (400, 403, 429, 500, 503, 603) and c.reason("stir") is not None
+    return c.status in (400, 403, 429, 500, 503, 603) and c.stir is not None
 
 
 def _by_provider(c: Case) -> Finding:

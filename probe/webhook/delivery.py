@@ -1,9 +1,4 @@
-"""Events that wait in an outbox in, posts to their endpoint out; what became of them goes back into the outbox.
-
-An answer is read as Standard Webhooks 1.0 suggests: 2xx is taken; 410 disables the endpoint; everything else, redirects
-and all other 4xx too, is a failure that the outbox tries again for some days. Only where another try soon may help
-(no answer, 408, 425, 429, 5xx) is it made in the same sitting.
-"""
+"""Events that wait in an outbox in, posts to their endpoint out; what became of them goes back into the outbox."""
 
 import asyncio
 import logging
@@ -20,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from probe import __version__
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import Delivery, Endpoint, Event
+from probe.webhook.answer import TrySoonError, read_answer
 from probe.webhook.body import make_body
 from probe.webhook.endpoint import check_endpoint, is_loopback
 from probe.webhook.retry import find_next_try, read_retry_after
@@ -43,19 +39,6 @@ _CLAIM = timedelta(seconds=60)
 _PATIENCE = 3
 
 _HEADERS = {"content-type": "application/json", "user-agent": f"probe/{__version__}"}
-
-_TAKEN = range(200, 300)
-_GONE = 410
-_TRY_SOON = frozenset({408, 425, 429, *range(500, 600)})
-_ADVICE: tuple[tuple[range, str], ...] = (
-    (range(300, 400), ", a redirect, which is never followed; write the new address into the file"),
-    (range(401, 402), "; give the receiver the same webhook.secret"),
-    (range(403, 404), "; give the receiver the same webhook.secret"),
-    (range(404, 406), "; check the path in webhook.url"),
-    (range(410, 411), " (gone), so nothing more is sent there; `probe webhook replay` starts it again"),
-    (range(413, 414), "; let the receiver take larger bodies"),
-    (range(429, 430), ", too many requests; it is given time"),
-)
 
 # What httpx raises, from the special to the general, in words without the URL: it may hold a secret.
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
@@ -96,11 +79,7 @@ class Delivered:
     reasons: tuple[str, ...]
 
 
-class _TrySoonError(ReceiverError):
-    """Not taken, but another try in the same sitting may help."""
-
-
-class _NoAnswerError(_TrySoonError):
+class _NoAnswerError(TrySoonError):
     """Nobody answered in HTTP: the other events need not be tried now."""
 
 
@@ -169,7 +148,7 @@ class _Sitting:
 
     async def post(self, event: Event) -> int:
         tries = AsyncRetrying(
-            retry=retry_if_exception_type(_TrySoonError),
+            retry=retry_if_exception_type(TrySoonError),
             stop=stop_after_attempt(_TRIES) | stop_before_delay(_SITTING_S),
             wait=_find_wait,
             sleep=self.sleep,
@@ -186,7 +165,7 @@ class _Sitting:
         except _FOREIGN as error:
             raise _NoAnswerError(f"webhook.url {self.endpoint.name} was not reached: {_put_in_words(error)}") from error
         retry_after_s = read_retry_after(answer.headers.get("retry-after"), moment)
-        _read_answer(answer.status_code, retry_after_s, self.endpoint.name)
+        read_answer(answer.status_code, retry_after_s, self.endpoint.name)
         return answer.status_code
 
     def _stream(self, body: bytes, headers: dict[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
@@ -244,18 +223,6 @@ async def _drain(answer: httpx.Response) -> None:
                 unread -= len(chunk)
                 if unread < 0:
                     return
-
-
-def _read_answer(status: int, retry_after_s: float | None, name: str) -> None:
-    if status in _TAKEN:
-        return
-    message = f"webhook.url {name} answered {status}{_find_advice(status)}"
-    kind = _TrySoonError if status in _TRY_SOON else ReceiverError
-    raise kind(message, permanent=status == _GONE, retry_after_s=retry_after_s)
-
-
-def _find_advice(status: int) -> str:
-    return next((advice for statuses, advice in _ADVICE if status in statuses), "; look into the receiver's log")
 
 
 def _find_wait(state: RetryCallState) -> float:

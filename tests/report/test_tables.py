@@ -1,14 +1,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from placed import BLOCKED, START, answered, refused, unplaced
+from placed import BLOCKED, START, answered, placed, refused, request, response, unplaced
 
-from probe.call import Ending
+from probe.call import Direction, Ending
 from probe.report.lines import BLANK, as_text
 from probe.report.notices import complaints
-from probe.report.tables import calls_table, summary, what_happened
+from probe.report.tables import calls_table, expected_mark, summary, what_happened
 from probe.report.text import cell_width
-from report.samples import FLAWED, GOLDEN, HOSTILE, a_check
+from report.samples import ANSWERED, FLAWED, GOLDEN, HOSTILE, a_check
 
 
 def page(calls, width, planned=9):
@@ -63,6 +63,25 @@ def test_nothing_off_the_wire_is_said_in_our_words():
     assert "our own agent failed: no port was free" == what_happened(unplaced(Ending.AGENT_FAILED, "no port was free"))
 
 
+TRYING = (4.0, Direction.RECEIVED, response(request(), "100 Trying"))
+
+
+@pytest.mark.parametrize(
+    ("mark", "call"),
+    [
+        ("yes", answered(expect=ANSWERED)),
+        ("NO", refused("486 Busy Here", expect=ANSWERED)),
+        ("-", refused("486 Busy Here")),
+        ("untested", unplaced(Ending.GUARDED, "on no list", expect=ANSWERED)),
+        ("untested", unplaced(Ending.NO_RESPONSE, "silent")),
+        ("untested", placed(TRYING, ending=Ending.RING_LIMIT)),
+        ("NO", placed(TRYING, ending=Ending.RING_LIMIT, expect=ANSWERED)),
+    ],
+)
+def test_not_run_is_never_success(mark, call):
+    assert mark == expected_mark(call)
+
+
 def test_the_sum_of_a_complete_check_names_no_plan():
     assert "1 call: 1 with nothing expected" == as_text([summary([answered()], planned=1, width=None)]).strip()
 
@@ -82,7 +101,6 @@ def test_a_contact_that_must_not_be_used_says_so():
     told = as_text(complaints([refused(*FLAWED)], width=None))
     assert "https://127.0.0.1/r  do not use: bad_redress_url" in told
     assert "+19005550100  do not use: premium_redress_tel" in told
-    assert "b/7  do not use: bad_id" in told
 
 
 def test_a_notice_without_contacts_says_so():

@@ -45,7 +45,7 @@ def as_said(reason: Reason, said: dict) -> dict:
 
 
 def test_the_corpus_is_complete():
-    assert len(NAMES) == 37
+    assert 37 == len(NAMES)
     assert sorted(path.stem for path in CORPUS.glob("*.json")) == NAMES
 
 
@@ -53,7 +53,7 @@ def test_the_corpus_is_complete():
 def test_status_and_phrase_are_read(name):
     expected = said_of(name)["expect"]
     response = response_of(name)
-    assert (expected["status"], expected["phrase"]) == (response.status, response.phrase)
+    assert (response.status, response.phrase) == (expected["status"], expected["phrase"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +80,7 @@ def test_the_notice_is_read(name):
 def test_the_verdict_is_reached(name):
     expected = said_of(name)["expect"]
     verdict = verdict_of(name)
-    assert (expected["disposition"], expected["confidence"]) == (verdict.disposition, verdict.confidence)
+    assert (verdict.disposition, verdict.confidence) == (expected["disposition"], expected["confidence"])
     assert expected["flags"] == list(verdict.flags)
 
 

@@ -1,0 +1,77 @@
+import base64
+import json
+
+import pytest
+
+from probe.verdict import JCard, read_jcard
+
+# A vector of our own whose signature does verify; the one printed in RFC 8688 does not.
+VECTOR = (
+    "eyJhbGciOiJFUzI1NiIsInR5cCI6InZjYXJkK2pzb24iLCJ4NXUiOiJodHRwczovL2NlcnRzLmV4YW1wbGUubmV0L3JlamVjdF9rZXkuY2VyIn0."
+    "eyJpYXQiOjE3OTAwMDAwMDAsImpjYXJkIjpbInZjYXJkIixbWyJ2ZXJzaW9uIix7fSwidGV4dCIsIjQuMCJdLFsiZm4iLHt9LCJ0ZXh0IiwiUm9i"
+    "b2NhbGwgQWRqdWRpY2F0aW9uIl0sWyJ0ZWwiLHsidHlwZSI6IndvcmsifSwidXJpIiwidGVsOisxLTIwMi01NTUtMDE0MiJdLFsidXJsIix7InR5"
+    "cGUiOiJ3b3JrIn0sInVyaSIsImh0dHBzOi8vYmxvY2suZXhhbXBsZS5uZXQvcmVkcmVzcyJdXV19."
+    "7BLwIYUadeP14O2hnIUnBkyXLhH83A-2ybC1UZRJMUteE6SVkGLmN4wFEbHaVUWfHKQa_IncwFupp5HBoFn4SQ"
+)
+HEADER = {"alg": "ES256", "typ": "vcard+json", "x5u": "https://certs.example.net/key.cer"}
+PAYLOAD = {"iat": 1_790_000_000, "jcard": ["vcard", [["tel", {}, "uri", "tel:+12025550142"]]]}
+
+
+def part(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def jws(header: object = HEADER, payload: object = PAYLOAD, signature: str = "c2ln") -> str:
+    return f"{part(header)}.{part(payload)}.{signature}"
+
+
+def test_the_vector_is_read_and_not_verified():
+    expected = JCard(
+        fn="Robocall Adjudication",
+        url=("https://block.example.net/redress",),
+        tel=("tel:+1-202-555-0142",),
+        iat=1_790_000_000,
+        alg="ES256",
+        typ="vcard+json",
+        x5u="https://certs.example.net/reject_key.cer",
+        verified=False,
+        flaws=(),
+    )
+    assert expected == read_jcard(VECTOR)
+    assert expected == read_jcard(VECTOR.encode() + b"\r\n")
+
+
+def test_a_structured_address_is_written_with_commas():
+    address = ["adr", {}, "text", ["", "", "1 Main Street", "Springfield", "", "12345", "USA"]]
+    card = read_jcard(jws(payload={"iat": 1, "jcard": ["vcard", [address]]}))
+    assert (("1 Main Street, Springfield, 12345, USA",), ()) == (card.adr, card.flaws)
+
+
+@pytest.mark.parametrize(
+    ("text", "flaws"),
+    [
+        ("", ("jws_not_three_parts",)),
+        ("a.b", ("jws_not_three_parts",)),
+        ("a" * 70_000, ("jws_too_large",)),
+        (jws(signature=""), ("jws_no_signature",)),
+        (jws(signature="a+b/c="), ("jws_no_signature",)),
+        (jws(header={**HEADER, "alg": "none"}), ("jws_wrong_alg",)),
+        (jws(header={**HEADER, "typ": "JWT"}), ("jws_wrong_typ",)),
+        (jws(header={**HEADER, "x5u": 5}), ("jws_no_x5u",)),
+        (jws(header="[]"), ("jws_bad_header",)),
+        (jws(payload="nothing"), ("jws_bad_payload", "jcard_no_contact")),
+        (jws(payload={**PAYLOAD, "iat": True}), ("jws_no_iat",)),
+        (jws(payload={**PAYLOAD, "iat": "1790000000"}), ("jws_no_iat",)),
+        (jws(payload={"iat": 1}), ("jcard_no_contact",)),
+        (jws(payload={"iat": 1, "jcard": ["vcard", [["fn", {}, "text", "Nobody"]]]}), ("jcard_no_contact",)),
+        (jws(payload={"iat": 1, "jcard": ["vcard", [["tel"], "tel", ["tel", {}, "uri", 5]]]}), ("jcard_no_contact",)),
+        (jws(payload="[" * 40_000), ("jws_bad_payload", "jcard_no_contact")),
+        (jws(payload='{"iat": ' + "9" * 9000 + "}"), ("jws_bad_payload", "jcard_no_contact")),
+        (f"ab c.{part(PAYLOAD)}.c2ln", ("jws_bad_header",)),
+        (f"a.{part(PAYLOAD)}.c2ln", ("jws_bad_header",)),
+    ],
+)
+def test_what_is_wrong_with_a_jws_is_said(text, flaws):
+    card = read_jcard(text)
+    assert (card.flaws, card.verified) == (flaws, False)
