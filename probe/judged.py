@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from probe.call import CallRecord
 from probe.expectation import is_met
 from probe.sip import Conversation, read_conversation
-from probe.verdict import Disposition, Heard, Notice, Verdict, judge, read_notice
+from probe.verdict import Disposition, Heard, Notice, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,6 @@ class JudgedCall:
 def judge_call(record: CallRecord) -> JudgedCall:
     """Read the messages of a call and say what they mean."""
     conversation = read_conversation(record.messages)
-    notice = read_notice(conversation.final) if conversation.final else None
     timing = conversation.timing
     verdict = judge(
         Heard(
@@ -42,7 +41,7 @@ def judge_call(record: CallRecord) -> JudgedCall:
     return JudgedCall(
         record=record,
         conversation=conversation,
-        notice=notice,
+        notice=verdict.notice,
         verdict=verdict,
         as_expected=_as_expected(record, verdict, timing.final_ms),
     )

@@ -10,7 +10,7 @@ from probe.errors import ScenarioError
 from probe.report.explain import explain
 from probe.sip import Response, read_response
 from probe.sip.phrases import PHRASES
-from probe.verdict import Heard, judge, read_notice
+from probe.verdict import Heard, judge
 
 _FIRST_FINAL = 200
 _LARGEST = 1 << 20
@@ -20,7 +20,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain one response."""
     response = read_response(_message(arguments.what))
     _require_final(response, arguments.what)
-    notice = read_notice(response)
     verdict = judge(
         Heard(
             response=response,
@@ -32,9 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from probe.documents import explain_document  # noqa: PLC0415 - pydantic is heavy, and only JSON needs it
 
-        print_json(explain_document(response, notice, verdict).plain())
+        print_json(explain_document(response, verdict.notice, verdict).plain())
     else:
-        print_lines(explain(response, notice, verdict, width=page_width()))
+        print_lines(explain(response, verdict.notice, verdict, width=page_width()))
     return FINE
 
 

@@ -10,7 +10,7 @@ from probe.sip.visible import has_control
 from probe.verdict.disposition import Confidence, Disposition
 from probe.verdict.evidence import evidence
 from probe.verdict.heard import Case, Heard, look_at
-from probe.verdict.notice import find_analytics
+from probe.verdict.notice import Notice, find_analytics
 from probe.verdict.rules import find
 
 # A change of any rule or table of this room changes this name, so that stored verdicts are known to be old.
@@ -27,12 +27,16 @@ _NO_CONFLICT = frozenset({None, 0, 16, 21, 31, 603, 608})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of the call, how sure that is, the lines of evidence, and flags for machines, sorted."""
+    """What became of the call, how sure that is, the lines of evidence, and flags for machines, sorted.
+
+    `notice` is the one that was read on the way, if there was one.
+    """
 
     disposition: Disposition
     confidence: Confidence
     because: tuple[str, ...]
     flags: tuple[str, ...]
+    notice: Notice | None
 
 
 def judge(heard: Heard) -> Verdict:
@@ -45,6 +49,7 @@ def judge(heard: Heard) -> Verdict:
         confidence=finding.confidence,
         because=evidence(case, finding, flags),
         flags=flags,
+        notice=case.notice,
     )
 
 

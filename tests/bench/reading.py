@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from probe.sip import read_response
-from probe.verdict import Heard, judge, read_notice
+from probe.verdict import Heard, judge
 from tests.bench.figure import Figure
 
 CORPUS = Path(__file__).parents[1] / "data" / "corpus"
@@ -39,7 +39,6 @@ def per_second(work) -> float:
 
 def read_and_judge(raw: bytes, at_ms: dict[str, float | None]) -> None:
     response = read_response(raw)
-    read_notice(response)
     judge(
         Heard(
             response=response,

@@ -15,7 +15,7 @@ def plus(text: str) -> str:
 
 @pytest.mark.parametrize("disposition", Disposition)
 def test_every_disposition_has_next_steps(disposition):
-    verdict = Verdict(disposition=disposition, confidence=Confidence.WEAK, because=(), flags=())
+    verdict = Verdict(disposition=disposition, confidence=Confidence.WEAK, because=(), flags=(), notice=None)
     steps = next_steps(verdict, None)
     assert steps
     assert all(step.endswith((".", "?")) for step in steps)
