@@ -7,17 +7,18 @@ What is reported as heard comes from the library's message log, never from what 
 (a 408 or 503 of its own, a 487 after our own hang-up).
 """
 
+import contextlib
 import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pjsua2 as pj
 
-from probe.stack import Account, Change, Connected, Happening, Incoming, Phase, Registered, Setup, Wire
+from probe.stack import Account, Change, Happening, Incoming, Phase, Registered, Setup, Wire
 from probe.trunk import Transport
 
 VERSION: str = pj.Endpoint().libVersion().full
@@ -37,6 +38,7 @@ _TRANSPORTS = {
     Transport.TCP: (pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TCP6),
     Transport.TLS: (pj.PJSIP_TRANSPORT_TLS, pj.PJSIP_TRANSPORT_TLS6),
 }
+_FORBIDDEN = 403
 _LOG_LEVEL = 4  # messages are logged from here on, and only if the console level is as high
 
 
@@ -78,6 +80,15 @@ class _Call(pj.Call):  # type: ignore[misc] # pjsua2 has no types
     def onCallState(self, prm: Any) -> None:  # noqa: ANN401, N802 - the library's name and type
         self._stack.call_changed(self, prm)
 
+    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: ANN401, ARG002, N802 - the library's name and type
+        self._stack.note_media(self)
+
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: ANN401, N802 - the library's name and type
+        prm.statusCode = _FORBIDDEN  # or the library would ring whomever a REFER names
+
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: ANN401, N802 - the library's name and type
+        prm.statusCode = _FORBIDDEN
+
     def onCallMediaState(self, prm: Any) -> None:  # noqa: ANN401, ARG002, N802 - the library's name and type
         self._stack.media_changed(self)
 
@@ -98,15 +109,22 @@ def _tls_library() -> str:
 
 
 _HAS_MAPS = sys.platform == "linux"
-_ENTRY = re.compile(r"(TX|RX) \d+ bytes (?:Request|Response) msg [^\n]*? (?:to|from) (\w+) (\S+):\n")
+_ENTRY = re.compile(r"(TX|RX) (\d+) bytes (?:Request|Response) msg [^\n]*? (?:to|from) (\w+) (\S+):\n")
 _END = "\n--end msg--"
+_FINAL = re.compile(rb"SIP/2\.0 [2-6]\d\d(?s:.*?)\nCSeq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|BYE)", re.IGNORECASE)
 _CONNECTING = re.compile(r"(?:TCP|TLS) transport (\S+) is connecting to")
 _TROUBLE = re.compile(
-    r"(?:TCP|TLS) connect\(\) error: \[code=\d+\](?: peer: [^:]*)?:? *(.*)|Failed to send .*err=\d+ \((.*)\)"
+    r"(TCP|TLS) connect\(\) error: \[code=\d+\](?: peer: [^:]*)?:? *(.*)"
+    r"|Failed to (?:send) .*err=\d+ \((.*)\)"
+    r"|Failed to (resolve '[^']*'): .*"
 )
-_OVERFLOW = re.compile(r"Rx buffer overflow|PJSIP_ERXOVERFLOW")
-_STATUS_LINE = re.compile(r"SIP/2\.0 \d{3}")
-_CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+# Two ways to lose a message: too large for the library's buffer (on a stream), or a header it cannot parse.
+_OVERFLOW = re.compile(r"Error processing packet from (\S+): Rx buffer overflow[^\n]*\n")
+_DROPPING = re.compile(r"Dropping (\d+) bytes packet from (\w+) (\S+) : ")
+_DROPPED = re.compile(r"Dropped packet:")
+_DROPPED_END = "\n-- end of packet."
+_START_LINE = re.compile(r"^(?:SIP/2\.0 \d{3}|[A-Z]+ \S+ SIP/2\.0)", re.MULTILINE)
+_CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _CREDENTIALS = re.compile(rb"^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
 
 
@@ -118,6 +136,28 @@ def _to_bytes(text: str) -> bytes:
 def without_credentials(raw: bytes) -> bytes:
     """Cut the values of Authorization and Proxy-Authorization out of a message."""
     return _CREDENTIALS.sub(rb"\1 (cut)", raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    at: float
+    transport: str
+    remote: str
+
+
+def _bracketed(endpoint: str) -> str:
+    """Write an IPv6 endpoint as `[host]:port`, where the log has `host:port`."""
+    host, _, port = endpoint.rpartition(":")
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else endpoint
+
+
+def _in_words(trouble: re.Match[str]) -> str:
+    transport, why, unsent, unresolved = trouble.groups()
+    if unresolved:
+        return f"cannot {unresolved}"
+    if transport and why.startswith("End of file"):
+        return f"{transport} connection failed: the far end closed it"
+    return f"{transport} connection failed: {why}" if transport else str(unsent)
 
 
 def _named(codec: str) -> bool:
@@ -133,9 +173,12 @@ class Stack:
         self._setup = setup
         self._account_setup = account
         self._calls: dict[str, _Call] = {}
+        self._open: set[str] = set()
         self._unsent: list[Wire] = []
         self._stream_up = setup.transport is Transport.UDP
         self._trouble: str | None = None
+        self._dropping: tuple[_Arrival, int] | None = None
+        self._registered = False
         self._local = ""
         self._writer = _Writer(self._logged)  # a strong reference: the library keeps none
         try:
@@ -150,8 +193,10 @@ class Stack:
         self._endpoint.libInit(self._endpoint_config())
         self._endpoint.audDevManager().setNullDev()
         kind = _TRANSPORTS[self._setup.transport][self._setup.ipv6]
-        self._transport_id = self._endpoint.transportCreate(kind, self._transport_config(self._setup.port))
-        self._local = self._endpoint.transportGetInfo(self._transport_id).localName
+        self._transport_id = self._endpoint.transportCreate(
+            kind, self._transport_config(self._setup.port, self._setup.bind)
+        )
+        self._local = _bracketed(self._endpoint.transportGetInfo(self._transport_id).localName)
         self._endpoint.libStart()
         for codec in self._endpoint.codecEnum2():
             if not _named(codec.codecId):
@@ -187,10 +232,10 @@ class Stack:
         config.medConfig.ecTailLen = 0
         return config
 
-    def _transport_config(self, port: int) -> Any:  # noqa: ANN401 - pjsua2 has no types
+    def _transport_config(self, port: int, bind: str) -> Any:  # noqa: ANN401 - pjsua2 has no types
         config = pj.TransportConfig()
         config.port = port
-        config.boundAddress = self._setup.bind
+        config.boundAddress = bind
         config.publicAddress = self._setup.public_address
         tls = self._setup.tls
         config.tlsConfig.verifyServer = tls.verify
@@ -205,6 +250,8 @@ class Stack:
         setup = self._account_setup
         config = pj.AccountConfig()
         config.idUri = setup.uri
+        # Without it the library looks for an IPv4 transport, whatever there is.
+        config.sipConfig.transportId = self._transport_id
         if setup.username is not None:
             credentials = pj.AuthCredInfo("digest", setup.realm, setup.username, 0, setup.password or "")
             config.sipConfig.authCreds.append(credentials)
@@ -223,10 +270,9 @@ class Stack:
         config.natConfig.mediaStunUse = config.natConfig.sipStunUse
         # Without STUN the contact is what the user stated, or our own address: it is not rewritten behind his back.
         config.natConfig.contactRewriteUse = 0 if self._setup.public_address else 2
-        config.mediaConfig.transportConfig = self._transport_config(self._setup.rtp_port)
+        # The wheel is built without IPv6 for media, and aborts when it is asked for.
+        config.mediaConfig.transportConfig = self._transport_config(self._setup.rtp_port, self._setup.media_bind)
         config.mediaConfig.transportConfig.portRange = 1000
-        config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY if self._setup.ipv6 else pj.PJSUA_IPV6_DISABLED
-        config.sipConfig.ipv6Use = config.mediaConfig.ipv6Use
         return config
 
     @property
@@ -236,8 +282,13 @@ class Stack:
 
     @property
     def busy(self) -> bool:
-        """Whether the stack still holds a call."""
-        return bool(self._calls)
+        """Whether there is a call, or an INVITE or BYE without its answer; the library calls those over too early."""
+        return bool(self._calls or self._open)
+
+    @property
+    def registered(self) -> bool:
+        """Whether the registrar knows us."""
+        return self._registered
 
     def turn(self, limit_ms: int) -> None:
         """Let the stack work for at most `limit_ms` milliseconds."""
@@ -245,6 +296,8 @@ class Stack:
 
     def dial(self, call_id: str, target: str, caller: str, headers: Sequence[tuple[str, str]]) -> None:
         """Send an INVITE to `target` (a URI) with `caller` (a URI) in From. RuntimeError if it could not be made."""
+        if not self._calls:
+            self._trouble = None
         call = _Call(self, self._account)
         call.call_id = call_id
         self._calls[call_id] = call
@@ -262,7 +315,7 @@ class Stack:
         """End a call: CANCEL while it rings, BYE once it is answered. No status is passed: it would be recorded."""
         call = self._calls.get(call_id)
         if call is not None:
-            self._note_media(call)
+            self.note_media(call)
             self._quietly(call.hangup, pj.CallOpParam())
 
     def leave(self) -> None:
@@ -297,70 +350,79 @@ class Stack:
 
     def _quietly(self, act: Callable[[Any], None], prm: Any) -> None:  # noqa: ANN401 - pjsua2 has no types
         # A call may end by itself in the moment that we act on it; its end is reported anyway.
-        try:
+        with contextlib.suppress(pj.Error):
             act(prm)
-        except pj.Error as error:
-            self._trouble = error.reason
 
     # What the library calls, from within turn() or from within the methods above.
 
     def _logged(self, at: float, text: str) -> None:
-        entry = _ENTRY.match(text)
-        if entry:
-            self._message(at, entry, text)
+        if entry := _ENTRY.match(text):
+            self._message(at, entry, text[entry.end() :])
         elif match := _CONNECTING.search(text):
-            self._local = match[1]
+            self._local, self._trouble = _bracketed(match[1]), None
         elif match := _TROUBLE.match(text):
-            self._trouble = self._trouble or match[1] or match[2]
-        elif _OVERFLOW.search(text):
-            self._overflow(at, text)
+            self._trouble = self._trouble or _in_words(match)
+        elif match := _OVERFLOW.match(text):
+            arrived = _Arrival(at, self._setup.transport.upper(), match[1])
+            self._lost(arrived, text[match.end() :], whole=False)
+        elif match := _DROPPING.match(text):
+            self._dropping = _Arrival(at, match[2], match[3]), int(match[1])
+        elif (match := _DROPPED.match(text)) and self._dropping:
+            arrived, size = self._dropping
+            body = text[match.end() :].removesuffix(_DROPPED_END)
+            self._lost(arrived, body, whole=len(_to_bytes(body)) >= size)
 
-    def _message(self, at: float, entry: re.Match[str], text: str) -> None:
-        body = text[entry.end() :]
-        whole = body.endswith(_END)
-        self._heard(at, entry[1] == "TX", entry[2], entry[3], body.removesuffix(_END), cut=not whole)
-
-    def _overflow(self, at: float, text: str) -> None:
-        """Keep what the log shows of a message that is too large for the library: it never becomes an event."""
-        start = _STATUS_LINE.search(text)
-        if start:
-            self._heard(at, False, self._setup.transport.upper(), "", text[start.start() :], cut=True)
-
-    def _heard(self, at: float, sent: bool, transport: str, remote: str, body: str, *, cut: bool) -> None:  # noqa: PLR0913 - the fields of one message
-        call_id = _CALL_ID.search(body)
-        wire = Wire(
-            call_id=call_id[1] if call_id else "",
-            at=at,
-            sent=sent,
-            transport=transport,
-            local=self._local,
-            remote=remote,
-            raw=without_credentials(_to_bytes(body)),
-            cut=cut,
-        )
-        # On a stream that is still being set up the log shows a message before it leaves.
-        if sent and not self._stream_up:
-            self._unsent.append(wire)
-        else:
+    def _message(self, at: float, entry: re.Match[str], body: str) -> None:
+        # The log ends a text at its first NUL and at its own limit; the size stands in front of it.
+        raw = _to_bytes(body.removesuffix(_END))
+        wire = self._wire(_Arrival(at, entry[3], entry[4]), raw, cut=len(raw) < int(entry[2]))
+        if entry[1] == "RX":
+            if _FINAL.match(raw):
+                self._open.discard(wire.call_id)
             self.happenings.append(wire)
+            return
+        if raw.startswith((b"INVITE ", b"BYE ")):
+            self._open.add(wire.call_id)
+        wire = replace(wire, sent=True)
+        # On a stream that is still being set up the log shows a message before it leaves.
+        (self.happenings if self._stream_up else self._unsent).append(wire)
+
+    def _lost(self, arrived: "_Arrival", body: str, *, whole: bool) -> None:
+        """Keep what the log shows of a message that the library cannot take: it never becomes an event."""
+        start = _START_LINE.search(body)
+        if start:
+            raw = _to_bytes(body[start.start() :])
+            self.happenings.append(replace(self._wire(arrived, raw, cut=not whole), dropped=True))
+
+    def _wire(self, arrived: "_Arrival", raw: bytes, *, cut: bool) -> Wire:
+        call_id = _CALL_ID.search(raw)
+        return Wire(
+            call_id=call_id[1].decode("latin-1") if call_id else "",
+            at=arrived.at,
+            sent=False,
+            transport=arrived.transport,
+            local=self._local,
+            remote=_bracketed(arrived.remote),
+            raw=without_credentials(raw),
+            cut=cut,
+            dropped=False,
+        )
 
     def transport_changed(self, prm: Any) -> None:  # noqa: ANN401 - pjsua2 has no types
         """Note that a stream came up or went down."""
         if self._setup.transport is Transport.UDP:
             return
         if prm.state == pj.PJSIP_TP_STATE_CONNECTED:
-            self._connected(prm.tlsInfo)
+            self._connected()
         elif prm.state == pj.PJSIP_TP_STATE_DISCONNECTED:
             self._stream_up = False
             self._unsent.clear()
             if prm.tlsInfo.verifyStatus and not prm.tlsInfo.isEmpty():
-                self._trouble = "; ".join(prm.tlsInfo.verifyMsgs)
+                self._trouble = "TLS connection failed: " + "; ".join(prm.tlsInfo.verifyMsgs)
 
-    def _connected(self, tls: Any) -> None:  # noqa: ANN401 - pjsua2 has no types
+    def _connected(self) -> None:
         now = time.monotonic()
         self._stream_up = True
-        secured = self._setup.transport is Transport.TLS
-        self.happenings.append(Connected(cipher=tls.cipherName if secured else "", protocol=str(tls.protocol)))
         self.happenings.extend(replace(wire, at=now, local=self._local) for wire in self._unsent)
         self._unsent.clear()
 
@@ -368,12 +430,13 @@ class Stack:
         """Note the registrar's answer. A status that nobody sent (timer, transport) is not one."""
         heard = bool(prm.rdata.wholeMsg)
         trouble = None if heard else self._trouble or prm.reason
+        self._registered = heard and prm.code // 100 == 2 and prm.expiration > 0  # noqa: PLR2004 - 2xx
         self.happenings.append(Registered(status=prm.code if heard else 0, phrase=prm.reason, trouble=trouble))
 
     def call_came_in(self, call: _Call, raw: str) -> None:
         """Note an INVITE from outside; the owner answers it."""
-        found = _CALL_ID.search(raw)
-        call.call_id = found[1] if found else ""
+        found = _CALL_ID.search(_to_bytes(raw))
+        call.call_id = found[1].decode("latin-1") if found else ""
         self._calls[call.call_id] = call
         self.happenings.append(Incoming(call_id=call.call_id, raw=_to_bytes(raw)))
 
@@ -386,11 +449,10 @@ class Stack:
             self._call_ended(call, prm)
 
     def _call_ended(self, call: _Call, prm: Any) -> None:  # noqa: ANN401 - pjsua2 has no types
-        self._note_media(call)
+        self.note_media(call)
         self._calls.pop(call.call_id, None)
         failed = prm.e.type == pj.PJSIP_EVENT_TSX_STATE and prm.e.body.tsxState.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
         trouble = (self._trouble or "the connection was closed before an answer came") if failed else None
-        self._trouble = None
         codec, sent, received = call.rtp
         self.happenings.append(
             Change(
@@ -408,10 +470,11 @@ class Stack:
         try:
             if call.hasMedia():
                 self._endpoint.audDevManager().getCaptureDevMedia().startTransmit(call.getAudioMedia(-1))
-        except pj.Error as error:
-            self._trouble = error.reason
+        except pj.Error:
+            return  # the call ended in this moment
 
-    def _note_media(self, call: _Call) -> None:
+    def note_media(self, call: _Call) -> None:
+        """Keep what has flowed so far."""
         try:
             statistics = call.getStreamStat(0).rtcp
             codec = call.getStreamInfo(0).codecName

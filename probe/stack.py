@@ -18,7 +18,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """One message as it went over a transport. `at` is time.monotonic() in seconds."""
+    """One message as it went over a transport. `at` is time.monotonic() in seconds.
+
+    `cut`: only its head could be kept. `dropped`: the library could not take it and will never act on it.
+    """
 
     call_id: str
     at: float
@@ -28,6 +31,7 @@ class Wire:
     remote: str
     raw: bytes
     cut: bool
+    dropped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +63,7 @@ class Registered:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
-    """A stream (TCP, TLS) to the trunk stands; `protocol` and `cipher` are empty for TCP."""
-
-    protocol: str = ""
-    cipher: str = ""
-
-
-Happening = Wire | Change | Incoming | Registered | Connected
+Happening = Wire | Change | Incoming | Registered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +95,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How to start the stack. `port` 0 takes a free one; `max_calls` is clamped by the build (wheel: 4)."""
+    """How to start the stack. `port` 0 takes a free one; `max_calls` is clamped by the build (wheel: 4).
+
+    `media_bind` is an IPv4 address: RTP goes over IPv4 even where SIP goes over IPv6.
+    """
 
     transport: Transport = Transport.UDP
     ipv6: bool = False
-    bind: str = ""
+    bind: str
+    media_bind: str
     port: int = 0
     public_address: str = ""
     rtp_port: int = 4000

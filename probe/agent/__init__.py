@@ -1,6 +1,4 @@
-"""The SIP user agent: places calls through pjsua2 in child processes and hands back what happened."""
+"""The SIP user agent: places calls through pjsua2 in child processes and hands back what happened.
 
-from probe.agent.pool import Agent
-from probe.agent.preflight import Finding, inspect
-
-__all__ = ["Agent", "Finding", "inspect"]
+Each child process imports this package, so it imports nothing itself: the agent is `probe.agent.pool.Agent`.
+"""

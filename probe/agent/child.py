@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from probe.agent.line import Dial, Failed, HangUp, Options, Order, Ready, Report, Start, decode, encode
+from probe.agent.line import Dial, Failed, HangUp, Obeyed, Options, Order, Ready, Report, Start, decode, encode
 from probe.pjsip import CALLS, STARTS_PER_SECOND, VERSION, Stack
 from probe.stack import Change, Happening, Incoming, Phase
 
@@ -19,6 +19,7 @@ _IDLE_WAIT_S = 0.02
 # An INVITE without any answer cannot be cancelled (RFC 3261 s9.1). It is repeated for 32 s (timer B), and a
 # late 180 must still be answered by CANCEL: so long a child outlives its parent, and no longer.
 _DRAIN_S = 33.0
+_UNREGISTER_S = 0.5
 _REFUSED = (403, "Forbidden")
 
 
@@ -83,6 +84,7 @@ def _obey(stack: Stack, order: Order, reports: _Reports) -> None:
                 reports.send(Failed(call_id=order.call_id, why=str(error)))
         case HangUp():
             stack.hang_up(order.call_id)
+            reports.send(Obeyed(call_id=order.call_id))
         case Options():
             stack.send_options(order.target)
 
@@ -111,10 +113,11 @@ def _serve(stack: Stack, orders: _Orders, reports: _Reports) -> None:
 
 
 def _drain(stack: Stack) -> None:
-    deadline = time.monotonic() + _DRAIN_S
+    began = time.monotonic()
     stack.leave()
-    while stack.busy and time.monotonic() < deadline:
+    while time.monotonic() < began + (_DRAIN_S if stack.busy else _UNREGISTER_S if stack.registered else 0):
         stack.turn(_BUSY_TURN_MS)
+        _refuse_calls(stack)
         stack.happenings.clear()
 
 

@@ -4,8 +4,9 @@ import ssl
 from dataclasses import dataclass
 
 from probe.agent.line import Dial
-from probe.agent.resolve import Hop, system_nameservers
+from probe.agent.resolve import Hop, library_nameservers, media_address
 from probe.call import CallRequest
+from probe.scenario.notation import read_uri
 from probe.stack import Account, Setup, Tls
 from probe.trunk import IdentityHeader, Transport, Trunk
 
@@ -51,8 +52,12 @@ def target_uri(route: Route, user: str | None) -> str:
     trunk = route.trunk
     at = f"{user}@" if user else ""
     port = f":{trunk.port}" if trunk.port else ""
-    transport = "" if route.hop.transport is Transport.UDP else f";transport={route.hop.transport}"
-    return f"sip:{at}{_bracketed(trunk.host)}{port}{transport}"
+    transport = trunk.transport if trunk.transport_given else route.hop.transport
+    return f"sip:{at}{_bracketed(trunk.host)}{port}{_named(transport)}"
+
+
+def _named(transport: Transport) -> str:
+    return "" if transport is Transport.UDP else f";transport={transport}"
 
 
 def setup(route: Route, rtp_port: int, max_calls: int, user_agent: str) -> Setup:
@@ -62,6 +67,7 @@ def setup(route: Route, rtp_port: int, max_calls: int, user_agent: str) -> Setup
         transport=route.hop.transport,
         ipv6=route.hop.ipv6,
         bind=trunk.bind or route.local,
+        media_bind=media_address(trunk.bind or route.local),
         public_address=trunk.public_address or "",
         rtp_port=rtp_port,
         max_calls=max_calls,
@@ -99,7 +105,7 @@ def _nameservers(route: Route) -> tuple[str, ...]:
     the host it was told to reach; an address in its place would fail the check.
     """
     if route.hop.transport is Transport.TLS and (route.hop.by_srv or route.trunk.nameservers):
-        return route.trunk.nameservers or system_nameservers()
+        return library_nameservers(route.trunk.nameservers)
     return ()
 
 
@@ -110,7 +116,9 @@ def _proxies(route: Route) -> tuple[str, ...]:
     if hop.transport is not Transport.TLS and hop.address != hop.host:
         proxies.append(f"<sip:{_bracketed(hop.address)}:{hop.port};transport={hop.transport};lr;hide>")
     if route.trunk.outbound_proxy:
-        proxies.append(f"<{route.trunk.outbound_proxy};lr>")
+        proxy = read_uri(route.trunk.outbound_proxy)
+        port = f":{proxy.port}" if proxy.port else ""
+        proxies.append(f"<sip:{_bracketed(proxy.host)}{port}{_named(hop.transport)};lr>")
     return tuple(proxies)
 
 

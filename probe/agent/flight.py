@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from probe.agent.line import Dial, Failed, HangUp, Order, Report
+from probe.agent.line import Dial, Failed, HangUp, Obeyed, Order, Report
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
-from probe.sip import read_conversation
+from probe.sip import read_conversation, read_response
 from probe.stack import Change, Phase, Wire
 
 SILENCE_S = 8.0
@@ -20,8 +20,10 @@ SILENCE_S = 8.0
 
 _ENDING_S = 4.0  # for the answer to our CANCEL or BYE
 _STOPPING_S = 1.2  # the same when the program is told to stop: it is gone within 2 s
-_FAREWELL_S = 0.5  # for the 200 to our BYE, which comes after the call is over
-_FIRST_REFUSAL = 300  # RFC 3261 s7.2: below it a final response is a success
+_OBEDIENCE_S = 1.0  # for the child to say that it has hung up
+_FIRST_FINAL = 200  # RFC 3261 s7.2
+_FIRST_REFUSAL = 300
+_CHALLENGES = {401, 407}  # the same INVITE with credentials follows; if none does, the wait for it is short
 _ANSWER_TO_CANCEL = 487  # RFC 3261 s15.1.2
 
 
@@ -32,7 +34,6 @@ class Wait(StrEnum):
     FINAL = "final response"
     HOLD = "end of hold"
     END = "end"
-    FAREWELL = "answer to BYE"
 
 
 class Stopped(StrEnum):
@@ -42,11 +43,25 @@ class Stopped(StrEnum):
     RING_LIMIT = "ring limit"
     HELD = "held"
     SHUTDOWN = "shutdown"
+    UNREADABLE = "final response that the library cannot take"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A word of the parent among the reports of the child: hang up, because the program ends."""
+
+
+Reports = asyncio.Queue[Report | Stop | None]
+"""What a call hears; None means that its child has died."""
 
 
 @dataclass(slots=True)
 class Flight:
-    """The state of one call under way. `deadline` is time.monotonic() in seconds."""
+    """The state of one call under way. `began` and `deadline` are time.monotonic() in seconds.
+
+    `ended`: the library holds it to be over, which it says as soon as we hang up; the far end's answer is still to
+    come. `leaked`: the library may still hold the call. `hung`: the child did not even say that it had hung up.
+    """
 
     request: CallRequest
     call_id: str
@@ -55,22 +70,31 @@ class Flight:
     wait: Wait = Wait.FIRST_WORD
     wires: list[Wire] = field(default_factory=list)
     stopped: Stopped | None = None
+    obeyed: bool = False
     trouble: str | None = None
     child_died: bool = False
+    ended: bool = False
     media: Media | None = None
     leaked: bool = False
+    hung: bool = False
     over: bool = False
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything came off the wire."""
+        return any(not wire.sent for wire in self.wires)
 
 
 def begin_flight(request: CallRequest, call_id: str, now: float) -> Flight:
     """A call that is about to be dialled."""
-    limit = min(SILENCE_S, request.ring_limit_ms / 1000)
-    return Flight(request=request, call_id=call_id, began=now, deadline=now + limit)
+    return Flight(request=request, call_id=call_id, began=now, deadline=now + _patience(request))
 
 
-async def fly(
-    flight: Flight, dial: Dial, order: Callable[[Order], None], reports: "asyncio.Queue[Report | None]"
-) -> None:
+def _patience(request: CallRequest) -> float:
+    return min(SILENCE_S, request.ring_limit_ms / 1000)
+
+
+async def fly(flight: Flight, dial: Dial, order: Callable[[Order], None], reports: Reports) -> None:
     """Dial and follow the call to its end."""
     order(dial)
     while not flight.over:
@@ -80,15 +104,9 @@ async def fly(
         except TimeoutError:
             _time_is_up(flight, order)
         else:
-            _take(flight, report)
+            _take(flight, report, order)
     while not reports.empty():
-        _take(flight, reports.get_nowait())
-
-
-def stop(flight: Flight, order: Callable[[Order], None]) -> None:
-    """Hang up because the program ends."""
-    if flight.wait in {Wait.FIRST_WORD, Wait.FINAL, Wait.HOLD}:
-        _hang_up(flight, order, Stopped.SHUTDOWN, _STOPPING_S)
+        _take(flight, reports.get_nowait(), order)
 
 
 def _hang_up(flight: Flight, order: Callable[[Order], None], why: Stopped, patience_s: float) -> None:
@@ -102,61 +120,113 @@ def _time_is_up(flight: Flight, order: Callable[[Order], None]) -> None:
     match flight.wait:
         case Wait.FIRST_WORD:
             # There is nothing to cancel yet (RFC 3261 s9.1). The child keeps the call until it can be.
-            _hang_up(flight, order, Stopped.SILENCE, 0.0)
+            _hang_up(flight, order, Stopped.SILENCE, _OBEDIENCE_S)
         case Wait.FINAL:
             _hang_up(flight, order, Stopped.RING_LIMIT, _ENDING_S)
         case Wait.HOLD:
             _hang_up(flight, order, Stopped.HELD, _ENDING_S)
         case Wait.END:
-            flight.leaked = True
-            flight.over = True
-        case Wait.FAREWELL:
-            flight.over = True
+            flight.hung = not flight.obeyed
+            flight.leaked = flight.over = True
 
 
-def _take(flight: Flight, report: Report | None) -> None:
+def _take(flight: Flight, report: Report | Stop | None, order: Callable[[Order], None]) -> None:
     match report:
         case None:
             flight.child_died = flight.over = True
+        case Stop():
+            _stop(flight, order)
         case Failed():
             flight.trouble, flight.over = report.why, True
+        case Obeyed():
+            _obeyed(flight)
         case Wire():
-            _heard(flight, report)
+            _heard(flight, report, order)
         case Change(phase=Phase.ANSWERED):
-            if flight.wait in {Wait.FIRST_WORD, Wait.FINAL}:
-                flight.wait = Wait.HOLD
-                flight.deadline = time.monotonic() + flight.request.hold_ms / 1000
+            _answered(flight)
         case Change(phase=Phase.ENDED):
             _ended(flight, report)
 
 
-def _heard(flight: Flight, wire: Wire) -> None:
+def _stop(flight: Flight, order: Callable[[Order], None]) -> None:
+    if flight.wait in {Wait.FIRST_WORD, Wait.FINAL, Wait.HOLD}:
+        _hang_up(flight, order, Stopped.SHUTDOWN, _STOPPING_S)
+    else:
+        flight.deadline = min(flight.deadline, time.monotonic() + _STOPPING_S)
+
+
+def _obeyed(flight: Flight) -> None:
+    flight.obeyed = True
+    if not flight.heard or flight.stopped is Stopped.UNREADABLE:
+        flight.leaked = flight.over = True
+
+
+def _heard(flight: Flight, wire: Wire, order: Callable[[Order], None]) -> None:
     flight.wires.append(wire)
-    if flight.wait is Wait.FIRST_WORD and not wire.sent:
+    flight.over |= flight.ended and _is_settled(flight)
+    if wire.sent:
+        return
+    if flight.wait is Wait.FIRST_WORD:
         flight.wait = Wait.FINAL
         flight.deadline = _first_invite(flight) + flight.request.ring_limit_ms / 1000
-    elif wire.cut and not wire.sent:
-        # The library will never act on a message that is too large for it, but we have read its head.
-        flight.over = flight.leaked = True
-    elif flight.wait is Wait.FAREWELL and not wire.sent:
-        flight.over = True
+    if wire.dropped and (_answers(wire, "INVITE") or 0) >= _FIRST_FINAL:
+        _unreadable(flight, order)
+
+
+def _answers(wire: Wire, method: str) -> int | None:
+    """Give the status of a response to such a request; the head of a cut one may have lost its CSeq."""
+    response = read_response(wire.raw)
+    return response.status if method in (response.header("CSeq") or method) else None
+
+
+def _unreadable(flight: Flight, order: Callable[[Order], None]) -> None:
+    """The library would wait on; we have read the head, and that ends the call."""
+    if flight.wait is Wait.END:
+        flight.leaked = flight.over = True
+    else:
+        _hang_up(flight, order, Stopped.UNREADABLE, _OBEDIENCE_S)
 
 
 def _first_invite(flight: Flight) -> float:
     return next((wire.at for wire in flight.wires if wire.sent), flight.began)
 
 
+def _answered(flight: Flight) -> None:
+    if flight.wait in {Wait.FIRST_WORD, Wait.FINAL}:
+        flight.wait = Wait.HOLD
+        flight.deadline = time.monotonic() + flight.request.hold_ms / 1000
+
+
 def _ended(flight: Flight, change: Change) -> None:
+    flight.ended = True
     flight.trouble = change.trouble or flight.trouble
     if change.codec is not None:
         flight.media = Media(codec=change.codec, rtp_sent=change.rtp_sent, rtp_received=change.rtp_received)
-    # The call is over when our BYE has left; its 200 is still to come.
-    last = flight.wires[-1] if flight.wires else None
-    if last is not None and last.sent and last.raw.startswith(b"BYE "):
-        flight.wait = Wait.FAREWELL
-        flight.deadline = time.monotonic() + _FAREWELL_S
-    else:
-        flight.over = True
+    if flight.wait is not Wait.END:
+        flight.wait = Wait.END
+        flight.deadline = time.monotonic() + _ENDING_S
+    # An INVITE that nobody answered is still out, and the child has to cancel it as soon as it may.
+    flight.leaked |= flight.stopped is not None and not flight.heard
+    flight.over |= _is_settled(flight)
+
+
+def _is_settled(flight: Flight) -> bool:
+    """Say whether all is said: a failure has its ACK, a BYE and a CANCEL have their answers."""
+    final = _final_status(flight.wires)
+    if final is None:
+        return not _has(flight, b"CANCEL ")
+    if final >= _FIRST_REFUSAL:
+        return _has(flight, b"ACK ")
+    return not _has(flight, b"BYE ") or any(_answers(wire, "BYE") for wire in flight.wires)
+
+
+def _final_status(wires: list[Wire]) -> int | None:
+    heard = (_answers(wire, "INVITE") for wire in wires if not wire.sent)
+    return next((status for status in heard if status and status >= _FIRST_FINAL and status not in _CHALLENGES), None)
+
+
+def _has(flight: Flight, start: bytes) -> bool:
+    return any(wire.raw.startswith(start) for wire in flight.wires)
 
 
 def record_of(flight: Flight, now: datetime) -> CallRecord:
@@ -197,13 +267,15 @@ def _ending(flight: Flight, messages: tuple[Message, ...]) -> tuple[Ending, str 
         (status is not None and status < _FIRST_REFUSAL, Ending.ANSWERED, flight.trouble),
         (status is not None and not cancelled, Ending.REFUSED, flight.trouble),
         (flight.child_died, Ending.AGENT_FAILED, flight.trouble),
+        (flight.hung, Ending.AGENT_FAILED, "The SIP user agent hung and was killed."),
         (flight.stopped is Stopped.SHUTDOWN, Ending.STOPPED, "probe was told to stop"),
         (flight.stopped is Stopped.RING_LIMIT, Ending.RING_LIMIT, None),
-        (not messages, Ending.NO_RESPONSE, flight.trouble or "no message could be sent"),
-        (True, Ending.NO_RESPONSE, flight.trouble or _silence(flight)),
+        (not messages, Ending.NO_RESPONSE, flight.trouble or f"no connection {_within(flight)}"),
+        (not flight.heard, Ending.NO_RESPONSE, flight.trouble or f"not one answer {_within(flight)}"),
+        (True, Ending.NO_RESPONSE, flight.trouble or "the call ended without a final response"),
     )
     return next((ending, detail) for holds, ending, detail in rules if holds)
 
 
-def _silence(flight: Flight) -> str:
-    return f"not one answer within {flight.deadline - flight.began:.0f} s"
+def _within(flight: Flight) -> str:
+    return f"within {_patience(flight.request):g} s"

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from probe.stack import Account, Change, Connected, Incoming, Registered, Setup, Tls, Wire
+from probe.stack import Account, Change, Incoming, Registered, Setup, Tls, Wire
 from probe.trunk import Transport
 
 
@@ -61,12 +61,19 @@ class Failed:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed:
+    """The child has done what a HangUp asks. It may have sent nothing; but it lives."""
+
+    call_id: str
+
+
 Order = Start | Dial | HangUp | Options
-Report = Ready | Failed | Wire | Change | Registered | Connected | Incoming
+Report = Ready | Failed | Obeyed | Wire | Change | Registered | Incoming
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (Start, Dial, HangUp, Options, Ready, Failed, Wire, Change, Registered, Connected, Incoming)
+    for kind in (Start, Dial, HangUp, Options, Ready, Failed, Obeyed, Wire, Change, Registered, Incoming)
 }
 
 

@@ -4,19 +4,21 @@
 """
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from probe import __version__
 from probe.agent.dialling import Route, account, invite, setup
-from probe.agent.flight import Flight, begin_flight, fly, record_of, stop
+from probe.agent.flight import Flight, Reports, Stop, begin_flight, fly, record_of
 from probe.agent.line import Failed, Report, Start
 from probe.agent.process import Child, start_child
-from probe.agent.resolve import local_address, resolve
+from probe.agent.resolve import local_address, next_hop
 from probe.call import CallRecord, CallRequest, Ending
 from probe.errors import AgentError, TrunkError
 from probe.stack import Registered
@@ -24,8 +26,14 @@ from probe.trunk import Trunk
 
 _MAX_CALLS = 2048  # asked for; the build clamps it
 _RTP_PORTS = range(10_000, 30_000, 100)  # below the ephemeral ports; each child starts at another
-_REGISTER_S = 10.0
-_OK = 200
+_REGISTER_S = 8.0
+_LEAVING_S = 0.3
+
+_T = TypeVar("_T")
+
+
+class _Stopped(Exception):  # noqa: N818 - no error: the program was told to stop
+    pass
 
 
 class Agent:
@@ -35,21 +43,25 @@ class Agent:
         self._trunk = trunk
         self._route: Route | None = None
         self._children: list[Child] = []
-        self._flights: dict[str, tuple[Flight, Child]] = {}
-        self._change = asyncio.Condition()
+        self._flights: dict[str, Reports] = {}
+        self._lines = asyncio.Semaphore(trunk.lines)
+        self._wanted = 0  # calls that have a line, or wait for a child to have one
         self._starting = 0
-        self._stopping = False
-        self._registered: asyncio.Future[Registered] | None = None
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
 
     async def open(self) -> None:
         """Resolve the trunk and start the first child. TrunkError or AgentError if that fails."""
-        await self._grow()
+        with contextlib.suppress(_Stopped):
+            await self._grow()
 
     async def place(self, request: CallRequest) -> CallRecord:
         """Place one call and follow it to its end."""
         try:
-            async with self._line() as child:
+            async with self._lines, self._child() as child:
                 return await self._fly(child, request)
+        except _Stopped:
+            return _unplaced(request, Ending.STOPPED, "probe was told to stop")
         except TrunkError as error:
             return _unplaced(request, Ending.NO_RESPONSE, str(error))
         except AgentError as error:
@@ -57,25 +69,29 @@ class Agent:
 
     def stop(self) -> None:
         """Place no more calls; cancel what rings, end what is answered."""
-        self._stopping = True
-        for flight, child in tuple(self._flights.values()):
-            stop(flight, child.order)
+        self._stopping.set()
+        self._notify()
+        for reports in tuple(self._flights.values()):
+            reports.put_nowait(Stop())
 
     async def close(self) -> None:
-        """Let the children go. They end by themselves."""
+        """Let the children go. They end by themselves; one that still has a call to cancel may take its time."""
         self.stop()
+        leaving = [asyncio.create_task(child.gone()) for child in self._children]
         for child in self._children:
             child.close()
+        if leaving:
+            await asyncio.wait(leaving, timeout=_LEAVING_S)
 
     async def _fly(self, child: Child, request: CallRequest) -> CallRecord:
-        if self._stopping:
-            return _unplaced(request, Ending.STOPPED, "probe was told to stop")
+        if self._stopping.is_set():
+            raise _Stopped
         assert self._route is not None
         call_id = uuid.uuid4().hex
         flight = begin_flight(request, call_id, time.monotonic())
-        reports: asyncio.Queue[Report | None] = asyncio.Queue()
+        reports: Reports = asyncio.Queue()
         child.calls[call_id] = reports.put_nowait
-        self._flights[call_id] = flight, child
+        self._flights[call_id] = reports
         try:
             await fly(flight, invite(self._route, request, call_id), child.order, reports)
         finally:
@@ -85,44 +101,52 @@ class Agent:
         return record_of(flight, datetime.now(UTC))
 
     def _land(self, flight: Flight, child: Child) -> None:
-        self._flights.pop(flight.call_id)
+        del self._flights[flight.call_id]
         child.calls.pop(flight.call_id, None)
         # A call that the library still holds keeps its line (pjproject issue 2992): the child takes no other.
-        if flight.leaked:
-            child.retired = True
+        child.retired |= flight.leaked
+        if flight.hung:
+            child.kill()
 
     @asynccontextmanager
-    async def _line(self) -> AsyncIterator[Child]:
-        async with self._change:
-            child = self._pick()
-            while child is None:
-                await self._make_room()
-                child = self._pick()
-            child.calls[placeholder := uuid.uuid4().hex] = lambda _report: None
+    async def _child(self) -> AsyncIterator[Child]:
+        """A child with room for one more call, started if need be."""
+        self._wanted += 1
+        place = uuid.uuid4().hex
         try:
-            await _pace(child)
-            child.calls.pop(placeholder)
+            child = await self._take_place(place)
+            while not child.alive:  # it died while we kept the pace
+                child = await self._take_place(place)
+            child.calls.pop(place)
             yield child
         finally:
-            child.calls.pop(placeholder, None)
+            self._wanted -= 1
             self._sweep()
-            async with self._change:
-                self._change.notify_all()
+            self._notify()
+
+    async def _take_place(self, place: str) -> Child:
+        while (child := self._pick()) is None:
+            if self._stopping.is_set():
+                raise _Stopped
+            if self._may_grow():
+                await self._grow()
+            else:
+                await self._changed.wait()
+        child.calls[place] = lambda _report: None
+        await _pace(child)
+        return child
 
     def _pick(self) -> Child | None:
         free = [child for child in self._children if child.free > 0]
         return min(free, key=lambda child: child.next_start, default=None)
 
-    async def _make_room(self) -> None:
-        held = len(self._children) + self._starting
-        if held == 0 or (sum(child.free for child in self._children) <= 0 and len(self._flights) < self._trunk.lines):
-            self._starting += 1
-            try:
-                await self._grow()
-            finally:
-                self._starting -= 1
-        else:
-            await self._change.wait()
+    def _may_grow(self) -> bool:
+        """Whether the calls under way need more children than run or are being started."""
+        known = [child.ready.calls for child in self._children if child.ready]
+        if self._starting and not known:
+            return False  # the first child will say how many calls one holds
+        room = sum(child.room for child in self._children) + self._starting * max(known, default=0)
+        return room < self._wanted
 
     def _sweep(self) -> None:
         for child in tuple(self._children):
@@ -130,42 +154,66 @@ class Agent:
                 child.close()
                 self._children.remove(child)
 
+    def _notify(self) -> None:
+        """Wake whoever waits for room, to look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def _grow(self) -> None:
+        self._starting += 1
+        try:
+            self._children.append(await self._unless_stopped(self._start()))
+        finally:
+            self._starting -= 1
+            self._notify()
+
+    async def _start(self) -> Child:
         if self._route is None:
-            self._route = await _route(self._trunk)
+            hop = await next_hop(self._trunk)
+            self._route = Route(trunk=self._trunk, hop=hop, local=local_address(hop))
         rtp_port = random.choice(_RTP_PORTS)  # noqa: S311 - spreads ports, guards nothing
         start = Start(
-            setup=setup(self._route, rtp_port, _MAX_CALLS, f"probe/{__version__}"), account=account(self._route)
+            setup=setup(self._route, rtp_port, _MAX_CALLS, f"probe/{__version__}"),
+            account=account(self._route),
         )
-        self._registered = asyncio.get_running_loop().create_future()
-        child = await start_child(start, self._other)
+        registered: asyncio.Future[Registered] = asyncio.get_running_loop().create_future()
+
+        def take(report: Report) -> None:
+            if isinstance(report, Registered) and not registered.done():
+                registered.set_result(report)
+            elif isinstance(report, Failed):
+                self._sweep()
+
+        child = await start_child(start, take)
         if self._trunk.register:
-            await self._await_registration(child)
-        self._children.append(child)
+            try:
+                await _await_registration(registered, self._trunk.name)
+            except (TrunkError, asyncio.CancelledError):
+                child.close()
+                raise
+        return child
 
-    async def _await_registration(self, child: Child) -> None:
-        assert self._registered is not None
+    async def _unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do the work, but drop it when the program is told to stop."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
         try:
-            answer = await asyncio.wait_for(self._registered, _REGISTER_S)
-        except TimeoutError:
-            child.close()
-            raise TrunkError(f"The trunk {self._trunk.name} did not answer our REGISTER.") from None
-        if answer.status // 100 * 100 != _OK:
-            child.close()
-            said = f"{answer.status} {answer.phrase}" if answer.status else answer.trouble
-            raise TrunkError(f"The trunk {self._trunk.name} did not take our registration: {said}.")
-
-    def _other(self, report: Report) -> None:
-        if isinstance(report, Registered) and self._registered is not None and not self._registered.done():
-            self._registered.set_result(report)
-        elif isinstance(report, Failed):
-            self._sweep()
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise _Stopped
+        finally:
+            for task in (working, stopped):
+                task.cancel()
 
 
-async def _route(trunk: Trunk) -> Route:
-    transport = trunk.transport if trunk.transport_given else None
-    hop = await resolve(trunk.host, trunk.port, transport, trunk.nameservers)
-    return Route(trunk=trunk, hop=hop, local=local_address(hop))
+async def _await_registration(registered: "asyncio.Future[Registered]", trunk: str) -> None:
+    try:
+        answer = await asyncio.wait_for(registered, _REGISTER_S)
+    except TimeoutError:
+        raise TrunkError(f"The trunk {trunk} did not answer our REGISTER within {_REGISTER_S:.0f} s.") from None
+    if answer.status // 100 != 2:  # noqa: PLR2004 - 2xx
+        said = f"{answer.status} {answer.phrase}" if answer.status else answer.trouble
+        raise TrunkError(f"The trunk {trunk} did not take our registration: {said}.")
 
 
 async def _pace(child: Child) -> None:

@@ -11,7 +11,7 @@ from probe import __version__
 from probe.agent.dialling import Route, account, setup, target_uri
 from probe.agent.line import Options, Report, Start
 from probe.agent.process import Child, start_child
-from probe.agent.resolve import Hop, local_address, resolve
+from probe.agent.resolve import Hop, local_address, next_hop
 from probe.errors import AgentError, TrunkError
 from probe.sip import Response, read_response
 from probe.stack import Registered, Wire
@@ -43,9 +43,8 @@ async def inspect(trunk: Trunk) -> tuple[Finding, ...]:
 
 
 async def _resolve(trunk: Trunk, findings: list[Finding]) -> Hop | None:
-    transport = trunk.transport if trunk.transport_given else None
     try:
-        hop = await resolve(trunk.host, trunk.port, transport, trunk.nameservers)
+        hop = await next_hop(trunk)
     except TrunkError as error:
         findings.append(Finding(what="dns", ok=False, words=str(error)))
         return None
@@ -61,7 +60,7 @@ async def _reach(trunk: Trunk, hop: Hop, findings: list[Finding]) -> bool:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             _, writer = await asyncio.open_connection(
-                hop.address, hop.port, ssl=_tls(trunk, hop), server_hostname=_certified_name(trunk, hop)
+                hop.address, hop.port, ssl=_tls(trunk, hop), server_hostname=_certified_name(hop)
             )
     except ssl.SSLCertVerificationError as error:
         findings.append(Finding(what="tls", ok=False, words=f"the certificate is refused: {error.verify_message}"))
@@ -87,9 +86,9 @@ def _tls(trunk: Trunk, hop: Hop) -> ssl.SSLContext | None:
     return context
 
 
-def _certified_name(trunk: Trunk, hop: Hop) -> str | None:
+def _certified_name(hop: Hop) -> str | None:
     """RFC 5922 s4: the certificate is to name the domain that was asked for, not the host that SRV gave."""
-    return trunk.host if hop.transport is Transport.TLS else None
+    return hop.host if hop.transport is Transport.TLS else None
 
 
 def _connection(writer: asyncio.StreamWriter, hop: Hop) -> list[Finding]:

@@ -1,19 +1,23 @@
 """The parent's side of one child process: orders go down, reports come up, and its death is told to its calls."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from probe.agent.line import Failed, Order, Ready, Report, Start, decode, encode
+from probe.agent.line import Failed, Obeyed, Order, Ready, Report, Start, decode, encode
 from probe.errors import AgentError
 from probe.stack import Change, Wire
 
 _LINE_LIMIT = 1 << 24
 _WORDS_KEPT = 2_000
-_START_S = 10.0
+_START_S = 15.0
+# The library looks its own host's name up as it starts, and each silent nameserver would hold it up for 10 s.
+_ENVIRONMENT = {"RES_OPTIONS": "timeout:1 attempts:2"}
+_LIVING: set["asyncio.Task[None]"] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,16 @@ class _Pipes:
     orders: asyncio.WriteTransport
     reports: asyncio.StreamReader
     words: asyncio.StreamReader
+    readers: tuple[asyncio.ReadTransport, ...]
+
+    def close(self) -> None:
+        self.orders.close()
+        for reader in self.readers:
+            reader.close()
 
 
 class Child:
-    """A running child. `calls` maps each Call-ID to whoever listens for its reports."""
+    """A running child. `calls` maps each Call-ID to whoever listens for its reports; None tells of its death."""
 
     def __init__(self, process: subprocess.Popen[bytes], pipes: "_Pipes", on_other: Callable[[Report], None]) -> None:
         self._process = process
@@ -36,19 +46,24 @@ class Child:
         self.retired = False
         self.alive = True
         self.next_start = 0.0
-        self._reading = asyncio.create_task(self._read())
-        self._listening = asyncio.create_task(self._listen())
+        self._living = asyncio.create_task(self._live())
+        # asyncio itself keeps no strong reference, and a child may outlive the pool that let it go.
+        _LIVING.add(self._living)
+        self._living.add_done_callback(_LIVING.discard)
 
     @property
     def free(self) -> int:
         """How many more calls it can hold now."""
-        if self.retired or not self.alive or self.ready is None:
-            return 0
-        return self.ready.calls - len(self.calls)
+        return self.room - len(self.calls)
+
+    @property
+    def room(self) -> int:
+        """How many calls it can hold at once; none, once it has died or is to take no more."""
+        return 0 if self.retired or not self.alive or self.ready is None else self.ready.calls
 
     def order(self, order: Order) -> None:
-        """Send an order. A child that has died tells its calls so by itself."""
-        if self.alive:
+        """Send an order. A child that has died has told its calls so by itself."""
+        if self.alive and not self._pipes.orders.is_closing():
             self._pipes.orders.write(encode(order))
 
     def kill(self) -> None:
@@ -56,23 +71,41 @@ class Child:
         self._process.kill()
 
     def close(self) -> None:
-        """Let it go: it hangs up what is left and ends by itself. Nobody waits for it."""
+        """Let it go: it hangs up what is left and ends by itself."""
         self.retired = True
         self._pipes.orders.close()
 
-    async def _read(self) -> None:
-        async for line in self._pipes.reports:
-            self._take(decode(line))
+    async def gone(self) -> None:
+        """Wait for its end."""
+        await asyncio.wait([self._living])
+
+    async def _live(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        try:
+            async for line in self._pipes.reports:
+                self._take(decode(line))
+            self.alive = False
+            await listening
+            await asyncio.to_thread(self._process.wait)
+        finally:
+            listening.cancel()
+            self._leave()
+            for tell in tuple(self.calls.values()):
+                tell(None)
+            self._on_other(Failed(call_id=None, why=self.last_words))
+
+    def _leave(self) -> None:
         self.alive = False
-        await asyncio.to_thread(self._process.wait)
-        for tell in tuple(self.calls.values()):
-            tell(None)
-        self._on_other(Failed(call_id=None, why=self.last_words))
+        self._pipes.close()
+        if self._process.poll() is None:
+            # Our own program ends, and the child cancels what still rings: it is to outlive us, and init reaps it.
+            self._process.returncode = 0
 
     def _take(self, report: Report) -> None:
         if isinstance(report, Ready):
             self.ready = report
-        tell = self.calls.get(report.call_id or "") if isinstance(report, Wire | Change | Failed) else None
+        of_call = report.call_id if isinstance(report, Wire | Change | Failed | Obeyed) else None
+        tell = self.calls.get(of_call or "")
         if tell is None:
             self._on_other(report)
         else:
@@ -99,6 +132,7 @@ async def start_child(start: Start, on_other: Callable[[Report], None]) -> Child
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        env=os.environ | _ENVIRONMENT,
     )
     pipes = await _connect(process)
     first: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
@@ -116,6 +150,9 @@ async def start_child(start: Start, on_other: Callable[[Report], None]) -> Child
     except TimeoutError:
         child.kill()
         raise AgentError(f"The SIP user agent did not start within {_START_S:.0f} s.") from None
+    except asyncio.CancelledError:
+        child.close()
+        raise
     if isinstance(report, Failed):
         child.close()
         raise AgentError(f"The SIP user agent could not start: {report.why}.")
@@ -128,11 +165,13 @@ async def _connect(process: subprocess.Popen[bytes]) -> _Pipes:
     assert process.stderr is not None
     loop = asyncio.get_running_loop()
     orders, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
-    return _Pipes(orders, await _reader(process.stdout), await _reader(process.stderr))
+    reports, from_reports = await _reader(process.stdout)
+    words, from_words = await _reader(process.stderr)
+    return _Pipes(orders, reports, words, (from_reports, from_words))
 
 
-async def _reader(pipe: IO[bytes]) -> asyncio.StreamReader:
+async def _reader(pipe: IO[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
     reader = asyncio.StreamReader(limit=_LINE_LIMIT)
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader, transport

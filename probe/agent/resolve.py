@@ -13,12 +13,15 @@ from typing import Any
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 from dns.rdatatype import RdataType
 
 from probe.errors import TrunkError
-from probe.trunk import Transport
+from probe.scenario.notation import read_uri
+from probe.trunk import Transport, Trunk
 
 _LIFETIME_S = 5.0
+_DNS_PORT = 53
 _DEFAULT_PORT = {Transport.UDP: 5060, Transport.TCP: 5060, Transport.TLS: 5061}
 # RFC 3263 s4.1: the NAPTR services that SIP defines.
 _SERVICES = {"SIP+D2U": Transport.UDP, "SIP+D2T": Transport.TCP, "SIPS+D2T": Transport.TLS}
@@ -38,6 +41,15 @@ class Hop:
     @property
     def ipv6(self) -> bool:
         return ":" in self.address
+
+
+async def next_hop(trunk: Trunk) -> Hop:
+    """Find where the messages of a trunk go: its outbound proxy, if it has one (RFC 3261 s8.1.2)."""
+    given = trunk.transport if trunk.transport_given else None
+    if not trunk.outbound_proxy:
+        return await resolve(trunk.host, trunk.port, given, trunk.nameservers)
+    proxy = read_uri(trunk.outbound_proxy)
+    return await resolve(proxy.host, proxy.port, proxy.transport or given, trunk.nameservers)
 
 
 async def resolve(host: str, port: int | None, transport: Transport | None, nameservers: Sequence[str] = ()) -> Hop:
@@ -68,12 +80,24 @@ def local_address(hop: Hop) -> str:
         return str(probe.getsockname()[0])
 
 
-def system_nameservers() -> tuple[str, ...]:
-    """The nameservers of this machine."""
+def media_address(local: str) -> str:
+    """Say which of our addresses RTP is to use beside this one for SIP: IPv4, the library's wheel knows no other."""
+    if ":" not in local:
+        return local
+    anywhere = Hop(host="IPv4", address="192.0.2.1", port=9, transport=Transport.UDP)
+    return "127.0.0.1" if ipaddress.ip_address(local).is_loopback else local_address(anywhere)
+
+
+def library_nameservers(given: Sequence[str]) -> tuple[str, ...]:
+    """The nameservers that the SIP library itself may ask, given or the machine's: it knows IPv4 and port 53."""
     try:
-        return tuple(str(server) for server in dns.resolver.get_default_resolver().nameservers)
+        servers = given or [str(server) for server in dns.resolver.get_default_resolver().nameservers]
     except dns.exception.DNSException:
-        return ()
+        servers = []
+    known = tuple(host for host, port in map(_nameserver, servers) if port == _DNS_PORT and ":" not in host)
+    if servers and not known:
+        raise TrunkError("For TLS the SIP library asks DNS itself; give the trunk a nameserver with IPv4 on port 53.")
+    return known
 
 
 def _is_address(host: str) -> bool:
@@ -84,10 +108,18 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def _nameserver(text: str) -> tuple[str, int]:
+    """Read `address`, `address:port` or `[address]:port`."""
+    host, _, port = text.rpartition(":")
+    if _is_address(text) or not host:
+        return text, _DNS_PORT
+    return host.strip("[]"), int(port)
+
+
 def _resolver(nameservers: Sequence[str]) -> dns.asyncresolver.Resolver:
     resolver = dns.asyncresolver.Resolver(configure=not nameservers)
     if nameservers:
-        resolver.nameservers = list(nameservers)
+        resolver.nameservers = [Do53Nameserver(*_nameserver(text)) for text in nameservers]
     resolver.lifetime = _LIFETIME_S
     return resolver
 

@@ -13,10 +13,10 @@ __all__ = ["ANALYTICS", "NUMBERS", "ORDINARY", "Front", "Script", "run"]
 async def run(bind: str, port: int, calls: int | None, announce: Callable[[str], None]) -> None:
     """Answer calls until a signal comes or `calls` calls have ended; `announce` gets the address."""
     front = Front(bind, port, calls)
-    host, chosen = await front.open()
+    address = await front.open()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, front.done.set)
-    announce(f"{host}:{chosen}")
+    announce(address)
     await front.done.wait()
     front.close()

@@ -7,6 +7,8 @@ whom only to keep a number whose script is silence from a worker, which would sa
 
 import asyncio
 import contextlib
+import itertools
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +23,10 @@ from probe.trunk import Transport
 _CALLS_PER_WORKER = 4  # the wheel's limit
 _RTP_PORTS = range(30_000, 32_000, 40)
 _LENGTH = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+_CONTACT = re.compile(
+    rb"^((?:Contact|m)[ \t]*:[^\r\n]*?sips?:(?:[^@>\r\n]*@)?)[^;>\r\n]+", re.IGNORECASE | re.MULTILINE
+)
+_LAST_WORDS_S = 0.2  # the end of a call is known before its last messages are relayed
 _END_OF_HEAD = b"\r\n\r\n"
 
 Address = tuple[str, int]
@@ -62,10 +68,10 @@ class Front:
         self._silent: set[str] = set()
         self._starting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rtp_ports = iter(_RTP_PORTS)
+        self._rtp_ports = itertools.cycle(_RTP_PORTS)
 
-    async def open(self) -> Address:
-        """Start to listen, with one worker ready; gives the address. ScenarioError if the port is taken."""
+    async def open(self) -> str:
+        """Start to listen, with one worker ready; gives `host:port`. ScenarioError if the port is taken."""
         loop = asyncio.get_running_loop()
         try:
             self._tcp = await asyncio.start_server(self._connected, self._bind, self._port)
@@ -74,14 +80,16 @@ class Front:
                 lambda: _Datagrams(self._from_peer), local_addr=(self._bind, self._port)
             )
         except OSError as error:
-            raise ScenarioError(f"Cannot listen on {self._bind}:{self._port}: {error.strerror}.") from error
+            raise ScenarioError(
+                f"Cannot listen on {self._bind}:{self._port}: {os.strerror(error.errno or 0)}."
+            ) from error
         inner, _ = await loop.create_datagram_endpoint(
             lambda: _Datagrams(self._from_worker), local_addr=(self._bind, 0)
         )
         self._outer = outer
         self._inner = inner
         self._workers.append(await self._start_worker(Transport.UDP))
-        return self._bind, self._port
+        return _endpoint(self._bind, self._port)
 
     def close(self) -> None:
         """Stop listening and let the workers go."""
@@ -133,11 +141,14 @@ class Front:
         worker = await self._start_worker(Transport.TCP)
         self._workers.append(worker)
         inner_reader, inner_writer = await asyncio.open_connection(*worker.address)
+        # The worker is to send its BYE over the connection that it has, not over one to the caller.
+        host, port = inner_writer.get_extra_info("sockname")[:2]
+        here = rb"\g<1>" + _endpoint(host, port).encode()
         back = asyncio.create_task(_pipe(inner_reader, writer))
         try:
             while message := await _read_message(reader):
                 if not self._is_silent(read_call_id(message), message):
-                    inner_writer.write(message)
+                    inner_writer.write(_CONTACT.sub(here, message, count=1))
         finally:
             back.cancel()
             inner_writer.close()
@@ -149,7 +160,7 @@ class Front:
 
     async def _start_worker(self, transport: Transport) -> _Worker:
         suffix = "" if transport is Transport.UDP else f";transport={transport}"
-        contact = f"<sip:sim@{self._bind}:{self._port}{suffix}>"
+        contact = f"<sip:sim@{_endpoint(self._bind, self._port)}{suffix}>"
         process = subprocess.Popen(  # noqa: ASYNC220 - starting our own program does not wait
             [sys.executable, "-m", "probe.sim.worker", transport, self._bind, str(next(self._rtp_ports)), contact],
             stdin=subprocess.PIPE,
@@ -177,12 +188,16 @@ class Front:
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
-                self.done.set()
+                asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.done.set)
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _has_room(worker: _Worker) -> bool:

@@ -83,7 +83,12 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     setup = Setup(
-        transport=Transport(transport), bind=bind, ipv6=":" in bind, rtp_port=int(rtp_port), user_agent="probe sim"
+        transport=Transport(transport),
+        bind=bind,
+        media_bind="127.0.0.1" if bind == "::1" else bind,
+        ipv6=":" in bind,
+        rtp_port=int(rtp_port),
+        user_agent="probe sim",
     )
     stack = Stack(setup, Account(uri="sip:sim@sim.example.com", contact=contact or None))
 

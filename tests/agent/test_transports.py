@@ -1,0 +1,216 @@
+"""How messages leave: TCP, TLS with its certificates, IPv6, and what stands in the record when nothing could leave."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent.conftest import agent_on, headers_of, invite_of, place, request, said, trunk, within
+from agent.far_end import FarEnd, Hangs, reply
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from probe.call import CallRecord, Ending
+from probe.sip import Request
+
+
+def refuses(asked: Request) -> Iterator[bytes]:
+    if asked.method == "INVITE":
+        yield reply(asked, "603 Decline")
+
+
+def hangs_up(_: Request) -> Iterator[bytes]:
+    raise Hangs
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`good.pem` names localhost, `other.pem` another host; each with its key, each its own CA."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name, host in (("good", "localhost"), ("other", "other.example.com")):
+        certificate_for(folder / f"{name}.pem", host)
+    return folder
+
+
+def certificate_for(path: Path, host: str) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = dt.datetime.now(dt.UTC)
+    names: list[x509.GeneralName] = [x509.DNSName(host)]
+    if host == "localhost":
+        names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    unlocked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(unlocked + certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def served(certificate: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if version:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = version
+    return context
+
+
+def over_tls(certificate: Path, *, version: ssl.TLSVersion | None = None, **given: object) -> CallRecord:
+    with FarEnd(refuses, "tls", tls=served(certificate, version)) as far:
+        return place(trunk(far.port, "localhost", "tls", **given))
+
+
+def test_tcp_counts_from_when_the_invite_left():
+    with FarEnd(refuses, "tcp") as far:
+        record = place(trunk(far.port, transport="tcp"))
+
+    assert (Ending.REFUSED, ["INVITE", "603 Decline", "ACK"]) == (record.ending, said(record))
+    assert {"TCP"} == {message.transport for message in record.messages}
+    assert [0.0] == [m.at_ms for m in record.messages if m.raw.startswith(b"INVITE")]
+    assert record.messages[1].at_ms < 500
+
+
+def test_a_connection_that_was_closed_between_two_calls_is_made_anew():
+    def closes_after_each(asked: Request) -> Iterator[bytes]:
+        if asked.method == "ACK":
+            raise Hangs
+        yield from refuses(asked)
+
+    async def two(far: FarEnd) -> list[CallRecord]:
+        async with agent_on(trunk(far.port, transport="tcp", lines=1)) as agent:
+            first = await agent.place(request())
+            await asyncio.to_thread(far.wait_for, "ACK")
+            return [first, await agent.place(request())]
+
+    with FarEnd(closes_after_each, "tcp") as far:
+        records = within(15, two(far))
+
+    assert [["INVITE", "603 Decline", "ACK"]] * 2 == [said(record) for record in records]
+    assert 2 == len({record.messages[0].local for record in records})
+
+
+def test_tls_takes_a_certificate_of_a_known_ca(certificates: Path):
+    record = over_tls(certificates / "good.pem", tls_ca_file=str(certificates / "good.pem"))
+
+    assert (Ending.REFUSED, ["INVITE", "603 Decline", "ACK"]) == (record.ending, said(record))
+    assert {"TLS"} == {message.transport for message in record.messages}
+
+
+def test_tls_refuses_an_unknown_ca(certificates: Path):
+    record = over_tls(certificates / "good.pem")
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+    assert "TLS connection failed: The certificate is untrusted" == record.detail
+
+
+def test_tls_refuses_a_wrong_name(certificates: Path):
+    record = over_tls(certificates / "other.pem", tls_ca_file=str(certificates / "other.pem"))
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+    assert "The server identity does not match" in (record.detail or "")
+
+
+def test_tls_takes_anything_when_it_is_told_not_to_verify(certificates: Path):
+    record = over_tls(certificates / "other.pem", tls_verify=False)
+
+    assert Ending.REFUSED == record.ending
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+def test_tls_1_1_is_too_old(certificates: Path):
+    record = over_tls(certificates / "good.pem", version=ssl.TLSVersion.TLSv1_1, tls_verify=False)
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+    assert "TLS connection failed: unsupported protocol" == record.detail
+
+
+def test_a_tls_client_certificate_is_shown(certificates: Path):
+    context = served(certificates / "good.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificates / "other.pem")
+    ours = str(certificates / "other.pem")
+
+    with FarEnd(refuses, "tls", tls=context) as far:
+        given = {"tls_ca_file": str(certificates / "good.pem"), "tls_cert_file": ours, "tls_key_file": ours}
+        record = place(trunk(far.port, "localhost", "tls", **given))
+
+    assert Ending.REFUSED == record.ending
+
+
+@pytest.mark.parametrize(("transport", "word"), [("tcp", "TCP"), ("tls", "TLS")])
+def test_a_refused_connection_has_no_messages_but_its_cause(transport: str, word: str):
+    with FarEnd(refuses, "tcp") as far:
+        port = far.port
+
+    record = place(trunk(port, transport=transport))
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+    assert f"{word} connection failed: Connection refused" == record.detail
+
+
+def test_a_connection_closed_in_the_handshake_says_so():
+    with FarEnd(hangs_up, "tcp") as far:
+        record = place(trunk(far.port, transport="tls"), ring_limit_ms=2_000)
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+
+
+def test_a_connection_closed_after_the_invite_keeps_the_invite():
+    with FarEnd(hangs_up, "tcp") as far:
+        record = place(trunk(far.port, transport="tcp"))
+
+    assert (Ending.NO_RESPONSE, ["INVITE"]) == (record.ending, said(record))
+    assert "the connection was closed before an answer came" == record.detail
+
+
+def test_calls_that_share_a_refused_connection_all_say_why():
+    with FarEnd(refuses, "tcp") as far:
+        port = far.port
+
+    details = [place(trunk(port, transport="tcp")).detail for _ in range(2)]
+
+    assert ["TCP connection failed: Connection refused"] * 2 == details
+
+
+def test_a_name_that_does_not_resolve_has_no_messages_but_its_cause():
+    record = place(trunk(5060, "nowhere.invalid"))
+
+    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
+    assert "The trunk's host nowhere.invalid does not resolve; check its spelling and the machine's DNS." == (
+        record.detail
+    )
+
+
+def _has_ipv6() -> bool:
+    return (
+        "::1" in subprocess.run(["ip", "-6", "addr", "show", "lo"], capture_output=True, text=True, check=False).stdout
+    )
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_ipv6(transport: str):
+    with FarEnd(refuses, transport, host="::1") as far:
+        record = place(trunk(far.port, "::1", transport))
+
+    raw = invite_of(record)
+    assert (Ending.REFUSED, "INVITE") == (record.ending, said(record)[0])
+    assert raw.startswith(f"INVITE sip:+12025550199@[::1]:{far.port}")
+    assert "\r\nc=IN IP4 127.0.0.1\r\n" in raw  # the wheel's media is IPv4 only
+    assert "[::1]:" in headers_of(raw, "Contact")[0]
+    assert {f"[::1]:{far.port}"} == {message.remote for message in record.messages}
+    assert all(message.local.startswith("[::1]:") for message in record.messages)
