@@ -5,12 +5,12 @@ Apart from `probe.event`, so that the rooms which only carry events need not kno
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from probe.call import Ending
 from probe.documents import (
     CountsDocument,
+    RoundDocument,
     RoundResultDocument,
     call_document,
     standing_document,
@@ -19,16 +19,6 @@ from probe.event import Event
 from probe.health import BLOCKED, Standing
 from probe.judged import JudgedCall
 from probe.verdict import Disposition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One round of a scenario, over."""
-
-    id: str
-    scenario: str | None
-    started_at: datetime
-    ended_at: datetime
 
 
 def is_blocked(judged: JudgedCall) -> bool:
@@ -43,19 +33,31 @@ def call_blocked(judged: JudgedCall, *, event_id: str, now: datetime) -> Event:
     return Event(id=event_id, type="call.blocked", timestamp=now, data=data, subject=subject)
 
 
-def round_completed(
-    done: Round, counts: CountsDocument, standings: Sequence[Standing], *, event_id: str, now: datetime
+def round_completed(  # noqa: PLR0913 - what a round is
+    calls: Sequence[JudgedCall],
+    standings: Sequence[Standing],
+    *,
+    round_id: str,
+    scenario: str,
+    planned: int,
+    started_at: datetime,
+    ended_at: datetime,
+    event_id: str,
 ) -> Event:
-    """Make the `round.completed` event: the round, its counts, and the standing of every caller ID it called."""
-    result = RoundResultDocument(round=done, counts=counts, standing=tuple(map(standing_document, standings)))
-    return Event(id=event_id, type="round.completed", timestamp=now, data=result.plain())
-
-
-def count_calls(calls: Sequence[JudgedCall], *, planned: int) -> CountsDocument:
-    """Count the calls of a round; guarded ones were not placed and stand in no disposition.
+    """Make the `round.completed` event: the round, its counts, and the standing of every caller ID it called.
 
     `planned` is the number of calls that were due: those that never came to a record are in no other count.
     """
+    result = RoundResultDocument(
+        round=RoundDocument(id=round_id, scenario=scenario, started_at=started_at, ended_at=ended_at),
+        counts=_counted(calls, planned),
+        standing=tuple(map(standing_document, standings)),
+    )
+    return Event(id=event_id, type="round.completed", timestamp=ended_at, data=result.plain())
+
+
+def _counted(calls: Sequence[JudgedCall], planned: int) -> CountsDocument:
+    """Count the calls of a round; guarded ones were not placed and stand in no disposition."""
     placed = [call for call in calls if call.record.ending is not Ending.GUARDED]
     dispositions = Counter(call.verdict.disposition for call in placed)
     met = Counter(call.as_expected for call in placed)

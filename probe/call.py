@@ -57,7 +57,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """A call that is asked for. `plan_key` is unique: the same planned call is never placed twice."""
+    """A call that is asked for. `plan_key` is unique: the same planned call is never placed twice.
+
+    `control_of` is the id of the refused call that this one, from a known-good caller ID, is held against.
+    """
 
     id: str
     plan_key: str
@@ -74,6 +77,7 @@ class CallRequest:
     ring_limit_ms: int = 25_000
     hold_ms: int = 6_000
     expect: Expectation | None = None
+    control_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

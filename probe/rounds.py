@@ -5,18 +5,22 @@ A call request comes in; a judged call goes out, and everything that happened to
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from probe.announce import Round, call_blocked, count_calls, is_blocked, round_completed
-from probe.call import CallRecord, CallRequest, Ending
+from probe.call import CallRecord, CallRequest
 from probe.event import Endpoint, Event
 from probe.health import Standing, assess
 from probe.judged import JudgedCall, judge_call
-from probe.scenario.guard import Allowed, Refusal, check
+from probe.scenario.guard import Allowed, Refusal, check, reach, refused_record
+from probe.scenario.history import AlreadyPlanned, History
 from probe.scenario.plan import may_start
+
+
+async def _no_patience(_until: datetime) -> bool:
+    return False
 
 
 class Agent(Protocol):
@@ -28,27 +32,55 @@ class Agent(Protocol):
 class Store(Protocol):
     """What remembers: the attempt before the INVITE, the facts and the events after."""
 
-    def begin(self, request: CallRequest, started_at: datetime) -> bool: ...
+    def admit(
+        self, request: CallRequest, started_at: datetime, gate: Callable[[History], Refusal | None], reach: timedelta
+    ) -> Refusal | AlreadyPlanned | None: ...
     def finish(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> None: ...
     def refuse(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> bool: ...
-    def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> None: ...
+    def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> bool: ...
     def finish_round(
         self, round_id: str, ended_at: datetime, counts: Mapping[str, Any], events: Sequence[tuple[Event, str]]
     ) -> None: ...
 
 
+class Announcer(Protocol):
+    """What makes events of facts: `probe.announce`. It comes in because it is heavy, and no call has to wait for it."""
+
+    def is_blocked(self, judged: JudgedCall) -> bool: ...
+    def call_blocked(self, judged: JudgedCall, *, event_id: str, now: datetime) -> Event: ...
+    def round_completed(  # noqa: PLR0913 - what a round is
+        self,
+        calls: Sequence[JudgedCall],
+        standings: Sequence[Standing],
+        *,
+        round_id: str,
+        scenario: str,
+        planned: int,
+        started_at: datetime,
+        ended_at: datetime,
+        event_id: str,
+    ) -> Event: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Road:
-    """What the calls of one trunk share. `new_id` makes ids, `now` gives the time in UTC."""
+    """What the calls of one trunk share.
+
+    `new_id` makes ids, `now` gives the time in UTC, `stopped` says whether the stop file is there. A call that a limit
+    refuses waits for its turn by `wait_until`, which says whether the moment came that was waited for.
+    """
 
     agent: Agent
     store: Store
     allowed: Allowed
     new_id: Callable[[], str]
     now: Callable[[], datetime]
+    announce: Announcer
+    stopped: Callable[[], bool] = bool
     endpoint: Endpoint | None = None
     lines: int = 1
     calls_per_second: float = 1.0
+    wait_until: Callable[[datetime], Awaitable[bool]] = _no_patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +103,33 @@ class RoundResult:
 
 async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
     """Ring one phone, if the guard lets it. None: this planned call was placed before and is never dialled again."""
-    refusal = check(request, allowed=road.allowed)
-    if refusal is not None:
-        return _refuse(refusal, road)
-    if not road.store.begin(request, road.now()):
+    answer = await _admit_in_time(request, road)
+    if isinstance(answer, AlreadyPlanned):
         return None
+    if answer is not None:
+        return _refuse(answer, road)
     judged = judge_call(await road.agent.place(request))
     road.store.finish(judged, _events(judged, road), _endpoint_name(road))
     return judged
+
+
+async def _admit_in_time(request: CallRequest, road: Road) -> Refusal | AlreadyPlanned | None:
+    """Ask again when a limit that refuses has room, as long as the road has patience."""
+    answer = _admit(request, road)
+    while isinstance(answer, Refusal) and answer.until is not None and await road.wait_until(answer.until):
+        answer = _admit(request, road)
+    return answer
+
+
+def _admit(request: CallRequest, road: Road) -> Refusal | AlreadyPlanned | None:
+    """Ask the guard and write the attempt, in one transaction, so that nothing counted changes in between."""
+    now = road.now()
+    stopped = road.stopped()
+
+    def gate(history: History) -> Refusal | None:
+        return check(request, allowed=road.allowed, history=history, now=now, stopped=stopped)
+
+    return road.store.admit(request, now, gate, reach(road.allowed.limits))
 
 
 async def run_round(
@@ -90,32 +141,30 @@ async def run_round(
     calls = await _place_all(plan.requests, road, stopping, on_call)
     standings = assess(calls)
     ended_at = road.now()
-    over = Round(id=plan.id, scenario=plan.scenario, started_at=started_at, ended_at=ended_at)
-    counts = count_calls(calls, planned=len(plan.requests))
-    event = round_completed(over, counts, standings, event_id=road.new_id(), now=ended_at)
-    road.store.finish_round(plan.id, ended_at, counts.plain(), _addressed(event, road))
+    event = road.announce.round_completed(
+        calls,
+        standings,
+        round_id=plan.id,
+        scenario=plan.scenario,
+        planned=len(plan.requests),
+        started_at=started_at,
+        ended_at=ended_at,
+        event_id=road.new_id(),
+    )
+    road.store.finish_round(plan.id, ended_at, event.data["counts"], _addressed(event, road))
     return RoundResult(planned=len(plan.requests), calls=tuple(calls), standings=standings)
 
 
 def _refuse(refusal: Refusal, road: Road) -> JudgedCall:
-    now = road.now()
-    judged = judge_call(
-        CallRecord(
-            request=refusal.request,
-            started_at=now,
-            ended_at=now,
-            ending=Ending.GUARDED,
-            detail=f"{refusal.rule}: {refusal.why}",
-        )
-    )
+    judged = judge_call(refused_record(refusal, road.now()))
     road.store.refuse(judged, (), None)
     return judged
 
 
 def _events(judged: JudgedCall, road: Road) -> tuple[Event, ...]:
-    if not _wanted("call.blocked", road) or not is_blocked(judged):
+    if not _wanted("call.blocked", road) or not road.announce.is_blocked(judged):
         return ()
-    return (call_blocked(judged, event_id=road.new_id(), now=road.now()),)
+    return (road.announce.call_blocked(judged, event_id=road.new_id(), now=road.now()),)
 
 
 def _addressed(event: Event, road: Road) -> tuple[tuple[Event, str], ...]:

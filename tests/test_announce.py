@@ -3,7 +3,7 @@ from datetime import timedelta
 from jsonschema import Draft202012Validator
 from placed import BLOCKED, START, SUSPECTED, answered, refused, unplaced
 
-from probe.announce import Round, call_blocked, count_calls, is_blocked, round_completed
+from probe.announce import call_blocked, is_blocked, round_completed
 from probe.call import Ending
 from probe.documents import call_document, document_schemas, timestamp
 from probe.expectation import Expectation
@@ -36,8 +36,16 @@ def a_round():
 
 
 def completed(calls):
-    done = Round(id="r1", scenario="daily", started_at=START, ended_at=NOW)
-    return round_completed(done, count_calls(calls, planned=8), assess(calls), event_id="evt_1", now=NOW)
+    return round_completed(
+        calls,
+        assess(calls),
+        round_id="r1",
+        scenario="daily",
+        planned=8,
+        started_at=START,
+        ended_at=NOW,
+        event_id="evt_1",
+    )
 
 
 def test_a_notice_is_a_block():

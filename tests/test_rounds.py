@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from probe import announce
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.errors import StoreError
 from probe.event import Endpoint
@@ -87,9 +88,15 @@ def road(agent, store, **changes):
     fields = {
         "agent": agent,
         "store": store,
-        "allowed": Allowed(callers=frozenset(CALLERS), destinations=dict.fromkeys(CALLEES, "our own line")),
+        "allowed": Allowed(
+            callers=frozenset(CALLERS),
+            destinations=dict.fromkeys(CALLEES, "our own line"),
+            limits=None,
+            trunk_on_loopback=True,
+        ),
         "new_id": lambda: f"msg_{next(ids)}",
         "now": lambda: datetime.now(UTC),
+        "announce": announce,
         "endpoint": ENDPOINT,
         "lines": 4,
         "calls_per_second": 1000.0,
@@ -183,9 +190,9 @@ def test_no_more_lines_are_used_than_the_trunk_has(store, lines):
 
 def test_calls_start_no_faster_than_the_trunk_allows(store):
     agent = FarEnd(store)
-    run(plan(matrix()), road(agent, store, calls_per_second=20.0))
+    run(plan(matrix()[:4]), road(agent, store, calls_per_second=5.0))
     gaps = [later - earlier for earlier, later in zip(agent.starts, agent.starts[1:], strict=False)]
-    assert min(gaps) >= 1 / 20.0 - 0.02
+    assert min(gaps) >= 1 / 5.0 - 0.1  # a loaded disk may keep one attempt longer than the next
 
 
 def test_a_round_that_is_stopped_starts_nothing_more(store):
@@ -201,7 +208,7 @@ def test_nothing_is_dialled_that_cannot_be_recorded(store, monkeypatch):
     def full(*_):
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(store, "begin", full)
+    monkeypatch.setattr(store, "admit", full)
     with pytest.raises(StoreError):
         run(plan(matrix()), road(agent, store))
     assert [] == agent.placed

@@ -49,10 +49,45 @@ def _call(command: argparse.ArgumentParser) -> None:
 
 def _check(command: argparse.ArgumentParser) -> None:
     _scenarios(command)
+    command.add_argument("--only", metavar="TAG", help="only the callers with this tag")
+    command.add_argument("--repeat", type=_positive, default=1, metavar="N", help="the whole matrix N times (1)")
+    command.add_argument(
+        "--max-wait", type=_wait, default=0.0, metavar="SECONDS", help="wait so long for a limit that refuses (0)"
+    )
     command.add_argument("--junit", metavar="FILE", help="write a JUnit report")
     _json(command)
     _store(command)
     _dry_run(command)
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    _scenarios(command)
+    command.add_argument(
+        "--http", default="127.0.0.1:9616", metavar="ADDRESS:PORT", help="/metrics and /healthz (127.0.0.1:9616)"
+    )
+    command.add_argument("--full-numbers", action="store_true", help="log phone numbers in full")
+    _store(command)
+
+
+def _status(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="also say when their next rounds start")
+    _json(command)
+    _store(command)
+
+
+def _pause(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NUMBER|TRUNK")
+    command.add_argument("--trunk", action="store_true", help="the name is that of a trunk")
+    command.add_argument("--why", default="by hand", metavar="TEXT", help="for those who wonder; stored")
+    _json(command)
+    _store(command)
+
+
+def _resume(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NUMBER|TRUNK")
+    command.add_argument("--trunk", action="store_true", help="the name is that of a trunk")
+    _json(command)
+    _store(command)
 
 
 def _explain(command: argparse.ArgumentParser) -> None:
@@ -151,6 +186,10 @@ def _seconds(text: str) -> float:
     return _number(text, float, 0.1, 600)
 
 
+def _wait(text: str) -> float:
+    return _number(text, float, 0, 86_400)
+
+
 def _ms(text: str) -> float:
     return _number(text, float, 0, 3_600_000)
 
@@ -166,6 +205,10 @@ def _port(text: str) -> int:
 _COMMANDS: dict[str, tuple[str, Add]] = {
     "call": ("place one guarded call now", _call),
     "check": ("place every call of the scenarios once and hold them against their expectations", _check),
+    "run": ("the daemon: rounds on a schedule, until SIGTERM", _run),
+    "status": ("what is scheduled, what ran, what was refused and why, what waits", _status),
+    "pause": ("dial nothing from, to or over a number or a trunk until it is resumed", _pause),
+    "resume": ("end a pause", _resume),
     "explain": ("read one SIP final response, or only its code, and say what it means", _explain),
     "calls": ("list the calls in the store", _calls),
     "show": ("show one call: ladder, messages, notice and verdict", _show),

@@ -10,20 +10,17 @@ from probe.call import CallRequest
 from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, UNTESTED
 from probe.cli.outside import page_width, print_json, print_lines, say
-from probe.cli.placing import deliver, exit_code, open_site
-from probe.documents import call_document
+from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.errors import ScenarioError
 from probe.event import Endpoint
 from probe.expectation import DISPOSITIONS, Expectation
 from probe.judged import JudgedCall
 from probe.phone import barred, normalise
-from probe.report.pcap import write_pcap
-from probe.report.show import outcome
 from probe.rounds import place_call
 from probe.scenario import load_scenario, trunk_from_uri
-from probe.scenario.guard import Allowed, allowed_by, check, on_loopback
+from probe.scenario.guard import Allowed, allowed_by, on_loopback
 from probe.scenario.plan import plan_key
-from probe.scenario.scenario import Destination, Scenario
+from probe.scenario.scenario import Destination, Limits, Scenario
 from probe.trunk import Trunk
 
 
@@ -39,15 +36,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Place the call, print what came of it, and say by the exit code whether it is as expected."""
     wanted = _read(arguments)
     if arguments.dry_run:
-        return _print_plan(wanted, as_json=arguments.json)
+        return _print_plan(arguments, wanted)
     judged = asyncio.run(_place(arguments, wanted))
     if judged is None:
         return UNTESTED
     if arguments.pcap:
+        from probe.report.pcap import write_pcap  # noqa: PLC0415 - this and the next two: no call waits for its report
+
         _write(Path(arguments.pcap), write_pcap(judged.record))
     if arguments.json:
+        from probe.documents import call_document  # noqa: PLC0415
+
         print_json(call_document(judged).plain())
     else:
+        from probe.report.show import outcome  # noqa: PLC0415
+
         print_lines(outcome(judged, width=page_width()))
     return exit_code([judged], 1)
 
@@ -64,7 +67,7 @@ def _read(arguments: argparse.Namespace) -> _Wanted:
     trunk = _trunk(arguments, scenario)
     caller = _number(arguments.caller, "--from")
     callee = arguments.callee if barred(arguments.callee) else _number(arguments.callee, "CALLEE")
-    listed = allowed_by(scenario) if scenario else Allowed(trunk_on_loopback=on_loopback(trunk))
+    listed = allowed_by(scenario) if scenario else _allowed_over(trunk)
     return _Wanted(
         request=_request(arguments, scenario, trunk, caller, callee),
         trunk=trunk,
@@ -72,6 +75,12 @@ def _read(arguments: argparse.Namespace) -> _Wanted:
         allowed=dataclasses.replace(listed, callers=listed.callers | {caller}, consent=arguments.consent),
         endpoint=scenario.endpoint if scenario else None,
     )
+
+
+def _allowed_over(trunk: Trunk) -> Allowed:
+    """Say what holds for a trunk that no scenario describes: what stays on this machine needs no limits."""
+    on_this_machine = on_loopback(trunk)
+    return Allowed(limits=None if on_this_machine else Limits(), trunk_on_loopback=on_this_machine)
 
 
 def _trunk(arguments: argparse.Namespace, scenario: Scenario | None) -> Trunk:
@@ -133,11 +142,11 @@ def _number(text: str, where: str) -> str:
     return number
 
 
-def _print_plan(wanted: _Wanted, *, as_json: bool) -> int:
-    refusal = check(wanted.request, allowed=wanted.allowed)
+def _print_plan(arguments: argparse.Namespace, wanted: _Wanted) -> int:
+    refusal = would_refuse(arguments, wanted.request, wanted.allowed)
     request = wanted.request
     why = refusal.why if refusal else None
-    if as_json:
+    if arguments.json:
         document = {"caller": request.caller, "callee": request.callee, "trunk": request.trunk, "refused": why}
         print_json(document)
     elif refusal:

@@ -3,54 +3,101 @@
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, worst
-from probe.cli.outside import page_width, print_json, print_lines, say
-from probe.cli.placing import deliver, exit_code, open_site
+from probe.cli.outside import now, page_width, print_json, print_lines, say
+from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.documents import call_document
 from probe.errors import ScenarioError
 from probe.judged import JudgedCall
+from probe.report.github import annotations
 from probe.report.junit import junit
 from probe.report.notices import complaints
 from probe.report.standings import standings_table
 from probe.report.tables import calls_table, summary, what_happened
 from probe.rounds import Plan, RoundResult, run_round
 from probe.scenario import load_scenario
-from probe.scenario.guard import allowed_by, check
+from probe.scenario.guard import allowed_by
 from probe.scenario.plan import matrix
 from probe.scenario.scenario import Scenario
+
+_SHORTEST_WAIT_S = 0.05
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check each scenario in turn; print the tables and give the worst exit code."""
-    scenarios = [load_scenario(path, os.environ) for path in arguments.scenarios]
+    scenarios = [_chosen(load_scenario(path, os.environ), arguments.only) for path in arguments.scenarios]
     if arguments.dry_run:
-        return worst([_print_plan(scenario, as_json=arguments.json) for scenario in scenarios])
-    results = [asyncio.run(_check(arguments, scenario)) for scenario in scenarios]
+        return worst([_print_plan(arguments, scenario) for scenario in scenarios])
+    results = _check_all(arguments, scenarios)
     calls = [call for result in results for call in result.calls]
-    planned = sum(result.planned for result in results)
+    a_round = sum(len(scenario.callers) * len(scenario.destinations) for scenario in scenarios)
+    planned = a_round * arguments.repeat
     if arguments.junit:
         _write(Path(arguments.junit), junit(calls, planned=planned))
     if not arguments.json:
         _print_tables(results, calls)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for annotation in annotations(calls):
+            say(annotation)
     if len(calls) < planned:
         say(f"{planned - len(calls)} of {planned} planned calls were not placed.")
     return exit_code(calls, planned)
+
+
+def _chosen(scenario: Scenario, tag: str | None) -> Scenario:
+    if tag is None:
+        return scenario
+    callers = tuple(caller for caller in scenario.callers if tag in caller.tags)
+    if not callers:
+        raise ScenarioError(
+            f"{scenario.path} has no caller with the tag {tag!r}; give one the tag, or leave --only out."
+        )
+    return dataclasses.replace(scenario, callers=callers)
+
+
+def _check_all(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[RoundResult]:
+    """Check one after the other; a round that was stopped is the last."""
+    results: list[RoundResult] = []
+    for scenario in [scenario for _ in range(arguments.repeat) for scenario in scenarios]:
+        results.append(asyncio.run(_check(arguments, scenario)))
+        if len(results[-1].calls) < results[-1].planned:
+            break
+    return results
 
 
 async def _check(arguments: argparse.Namespace, scenario: Scenario) -> RoundResult:
     async with open_site(arguments, scenario.trunk, allowed_by(scenario), scenario.endpoint) as site:
         round_id = new_id()
         plan = Plan(id=round_id, scenario=scenario.name, requests=matrix(scenario, round_id, new_id))
+        road = dataclasses.replace(site.road, wait_until=_patience(arguments.max_wait, site.stopping))
         with _progress(scenario.name, len(plan.requests)) as show:
-            result = await run_round(plan, site.road, stopping=site.stopping, on_call=_teller(arguments, show))
+            result = await run_round(plan, road, stopping=site.stopping, on_call=_teller(arguments, show))
         await deliver(site)
         return result
+
+
+def _patience(seconds: float, stopping: asyncio.Event) -> Callable[[datetime], Awaitable[bool]]:
+    deadline = now() + timedelta(seconds=seconds)
+
+    async def wait_until(moment: datetime) -> bool:
+        """Wait for a moment that comes before the patience ends, unless told to stop."""
+        if moment > deadline or stopping.is_set():
+            return False
+        try:
+            await asyncio.wait_for(stopping.wait(), max((moment - now()).total_seconds(), _SHORTEST_WAIT_S))
+        except TimeoutError:
+            return True
+        return False
+
+    return wait_until
 
 
 def _teller(arguments: argparse.Namespace, show: Callable[[JudgedCall], None]) -> Callable[[JudgedCall], None]:
@@ -86,20 +133,24 @@ def _print_tables(results: list[RoundResult], calls: list[JudgedCall]) -> None:
     width = page_width()
     standings = [standing for result in results for standing in result.standings]
     planned = sum(result.planned for result in results)
-    print_lines(calls_table(calls, width=width))
+    print_lines(calls_table(sorted(calls, key=_by_numbers), width=width))
     print_lines([(), summary(calls, planned=planned, width=width), ()])
     print_lines(standings_table(standings, width=width))
     print_lines([(), *complaints(calls, width=width)])
 
 
-def _print_plan(scenario: Scenario, *, as_json: bool) -> int:
+def _by_numbers(judged: JudgedCall) -> tuple[str, str]:
+    return judged.record.request.caller, judged.record.request.callee
+
+
+def _print_plan(arguments: argparse.Namespace, scenario: Scenario) -> int:
     allowed = allowed_by(scenario)
     codes = []
     for request in matrix(scenario, "dry-run", new_id):
-        refusal = check(request, allowed=allowed)
+        refusal = would_refuse(arguments, request, allowed)
         why = refusal.why if refusal else None
         codes.append(GUARDED if refusal else FINE)
-        if as_json:
+        if arguments.json:
             print_json({"caller": request.caller, "callee": request.callee, "trunk": request.trunk, "refused": why})
         else:
             print(f"{'would not dial' if refusal else 'would dial'} {request.callee} from {request.caller} {why or ''}")

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 
-from probe.agent import Finding, inspect
+from probe.agent.preflight import Finding, inspect
 from probe.cli.history import open_history
 from probe.cli.main import FINE, UNTESTED
 from probe.cli.outside import print_json

@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from uuid6 import uuid7
 
 from probe.store import Store, open_store
 
 DEFAULT_STORE = "sqlite:///results/probe.db"
+DEFAULT_STOP_FILE = "results/STOP"
 
 
 def open_history(arguments: argparse.Namespace) -> Store:
@@ -23,3 +25,13 @@ def new_id() -> str:
 def new_event_id() -> str:
     """The id of a webhook event."""
     return f"msg_{uuid7().hex}"
+
+
+def stop_file() -> Path:
+    """The file whose existence halts all dialing at once: PROBE_STOP_FILE, or results/STOP."""
+    return Path(os.environ.get("PROBE_STOP_FILE") or DEFAULT_STOP_FILE)
+
+
+def is_stopped() -> bool:
+    """Say whether the stop file is there."""
+    return stop_file().exists()

@@ -13,6 +13,8 @@ from probe.errors import AgentError, ProbeError, ReceiverError, ScenarioError, S
 # Exit codes: see the table in the README. The worst of several is the first in this order.
 USAGE, GUARDED, UNTESTED, FINDING, FINE = 2, 4, 3, 1, 0
 
+_MODULES = {"resume": "pause"}  # the other commands have a module of their own name
+
 _CODES: tuple[tuple[type[ProbeError], int], ...] = (
     (ScenarioError, USAGE),
     (TrunkError, UNTESTED),
@@ -28,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 gets escapes, not a stack trace
             stream.reconfigure(errors="backslashreplace")
     parsed = parser().parse_args(arguments)
-    command = importlib.import_module(f"probe.cli.{parsed.command}")
+    command = importlib.import_module(f"probe.cli.{_MODULES.get(parsed.command, parsed.command)}")
     try:
         code: int = command.run(parsed)
         sys.stdout.flush()

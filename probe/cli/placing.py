@@ -6,20 +6,21 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from probe.agent import Agent
-from probe.call import Ending
-from probe.cli.history import new_event_id, open_history
+from probe.agent.pool import Agent
+from probe.call import CallRequest, Ending
+from probe.cli.history import is_stopped, new_event_id, open_history
+from probe.cli.late import late
 from probe.cli.main import FINDING, FINE, GUARDED, UNTESTED, worst
 from probe.cli.outside import now, say
 from probe.event import Endpoint
 from probe.judged import JudgedCall
-from probe.rounds import Road
-from probe.scenario.guard import Allowed
+from probe.rounds import Announcer, Road
+from probe.scenario.guard import Allowed, Refusal, check, reach
 from probe.store import Store
 from probe.trunk import Trunk
 from probe.verdict import Disposition
-from probe.webhook import deliver_pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ def _road(agent: Agent, store: Store, trunk: Trunk, allowed: Allowed, endpoint: 
         allowed=allowed,
         new_id=new_event_id,
         now=now,
+        announce=cast("Announcer", late("probe.announce")),
+        stopped=is_stopped,
         endpoint=endpoint,
         lines=trunk.lines,
         calls_per_second=trunk.calls_per_second,
@@ -82,6 +85,8 @@ async def deliver(site: Site) -> None:
     endpoint = site.road.endpoint
     if endpoint is None or site.stopping.is_set():
         return
+    from probe.webhook import deliver_pending  # noqa: PLC0415 - an HTTP client is heavy, and the call went before
+
     posting = asyncio.create_task(deliver_pending(site.store.outbox, endpoint, now=now))
     stopped = asyncio.create_task(site.stopping.wait())
     await asyncio.wait({posting, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +102,16 @@ async def deliver(site: Site) -> None:
         say(f"webhook: {reason}")
     if delivered.waiting:
         say(f"webhook: {delivered.waiting} not delivered; they stay in the store (`probe webhook replay`).")
+
+
+def would_refuse(arguments: argparse.Namespace, request: CallRequest, allowed: Allowed) -> Refusal | None:
+    """Ask the guard without placing anything, as the store stands now."""
+    store = open_history(arguments)
+    try:
+        past = store.history(now(), reach(allowed.limits))
+        return check(request, allowed=allowed, history=past, now=now(), stopped=is_stopped())
+    finally:
+        store.close()
 
 
 def exit_code(calls: Sequence[JudgedCall], planned: int) -> int:

@@ -1,4 +1,4 @@
-"""Standings in, a table of caller IDs by network out."""
+"""Standings in, a table with one row for each caller ID out: how it stands, and on which networks."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,17 +13,17 @@ _TONES: Final = {
     "suspect": Tone.DOUBT,
     "blocked": Tone.BAD,
 }
-_HEADINGS: Final = ("caller", "network", "standing", "blocked", "declined", "suspected", "not tested")
+_HEADINGS: Final = ("caller", "standing", "calls blocked", "blocked on", "through on", "unclear on")
 _GAP: Final = Span("  ")
 
 
 def standings_table(standings: Sequence[Standing], *, width: int | None) -> Iterable[Line]:
-    """Draw one row for each caller ID and network; a caller ID on one network alone needs no row for the whole."""
-    del width  # seven short columns fit anywhere
-    shown = [standing for standing in standings if not _says_nothing_new(standing, standings)]
-    if not shown:
+    """Draw a row for each caller ID. A network is `unclear` where no call could tell."""
+    del width  # short columns; a long list of networks stands last, and a terminal wraps it
+    whole = [standing for standing in standings if standing.network is None]
+    if not whole:
         return ()
-    rows = [line(*(Span(heading, Tone.QUIET) for heading in _HEADINGS)), *map(_cells, shown)]
+    rows = [line(*(Span(heading, Tone.QUIET) for heading in _HEADINGS)), *(_row(one, standings) for one in whole)]
     widths = column_widths(rows)
     return tuple(
         tuple(piece for cell, size in zip(row, widths, strict=True) for piece in (padded(cell, size), _GAP))
@@ -31,18 +31,17 @@ def standings_table(standings: Sequence[Standing], *, width: int | None) -> Iter
     )
 
 
-def _says_nothing_new(standing: Standing, standings: Sequence[Standing]) -> bool:
-    networks = {other.network for other in standings if other.caller == standing.caller and other.network}
-    return standing.network is None and len(networks) == 1
-
-
-def _cells(standing: Standing) -> Line:
+def _row(whole: Standing, standings: Sequence[Standing]) -> Line:
+    networks = [one for one in standings if one.caller == whole.caller and one.network]
     return (
-        Span(plain(standing.caller), Tone.STRONG),
-        Span(plain(standing.network or "all"), Tone.NORMAL),
-        Span(standing.standing, _TONES.get(standing.standing, Tone.NORMAL)),
-        Span(f"{standing.blocked} of {standing.judged}"),
-        Span(str(standing.declined)),
-        Span(str(standing.suspected)),
-        Span(str(standing.inconclusive)),
+        Span(plain(whole.caller), Tone.STRONG),
+        Span(whole.standing, _TONES.get(whole.standing, Tone.NORMAL)),
+        Span(f"{whole.blocked} of {whole.judged}"),
+        Span(_names(one for one in networks if one.blocked), Tone.BAD),
+        Span(_names(one for one in networks if one.judged > one.blocked), Tone.GOOD),
+        Span(_names(one for one in networks if not one.judged), Tone.DOUBT),
     )
+
+
+def _names(standings: Iterable[Standing]) -> str:
+    return ", ".join(plain(one.network or "") for one in standings) or "-"

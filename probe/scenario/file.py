@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -25,9 +26,23 @@ from probe.scenario.file_format import (
 )
 from probe.scenario.guard import on_loopback
 from probe.scenario.mistakes import SECRETS, from_validation, line_of, sentences
-from probe.scenario.scenario import Caller, Destination, Limits, Scenario, Schedule
-from probe.scenario.yaml_text import Mistake, MistakesError, Node, Path, Table, Text, at, plain, read_yaml, shown
+from probe.scenario.scenario import Calendar, Caller, Destination, Limits, Scenario, Schedule
+from probe.scenario.yaml_text import (
+    Mistake,
+    MistakesError,
+    Node,
+    Path,
+    Table,
+    Text,
+    at,
+    is_clean,
+    plain,
+    read_yaml,
+    shown,
+)
 from probe.trunk import Transport, Trunk
+
+_Value = TypeVar("_Value")
 
 _LARGEST = 256 * 1024
 _LARGEST_CSV = 4 * 1024 * 1024
@@ -61,11 +76,15 @@ def read_scenario(text: str, source_name: str, environ: Mapping[str, str], read_
 
 
 def trunk_from_uri(uri: str, *, name: str = "adhoc", username: str | None = None, password: str | None = None) -> Trunk:
-    """Return the trunk of a `--trunk-uri`, everything else by default; raises ScenarioError for a wrong URI."""
-    try:
-        read = notation.read_uri(uri)
-    except ValueError as error:
-        raise ScenarioError(f"--trunk-uri: {shown(uri)} {error}") from error
+    """Return the trunk of a `--trunk-uri`, everything else by default.
+
+    Raises ScenarioError for a wrong URI or user name, and for a password that holds a control character.
+    """
+    read = _argument("--trunk-uri", uri, notation.read_uri)
+    if username is not None:
+        _argument("--username", username, notation.read_user)
+    if password is not None and not is_clean(password):
+        raise ScenarioError("--password-env: the password holds a line break or a control character; take it out.")
     return Trunk(
         name=name,
         host=read.host,
@@ -75,6 +94,13 @@ def trunk_from_uri(uri: str, *, name: str = "adhoc", username: str | None = None
         username=username,
         password=password,
     )
+
+
+def _argument(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ScenarioError(f"{option}: {shown(text)} {error}") from error
 
 
 def _read_file(place: pathlib.Path, largest: int) -> str:
@@ -271,8 +297,10 @@ def _schedule(table: ScheduleTable) -> Schedule:
     return Schedule(
         cron=table.cron,
         every_s=table.every // 1000 if table.every is not None else None,
+        calendar=Calendar(**dict(table.calendar)) if table.calendar else None,
         timezone=table.timezone,
         jitter_s=table.jitter // 1000,
+        retest_s=table.retest // 1000 if table.retest is not None else None,
     )
 
 

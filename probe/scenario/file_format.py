@@ -1,6 +1,8 @@
 """A scenario file as text in; the same file, checked and with typed values, out. And its JSON Schema."""
 
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
@@ -8,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from probe.expectation import DISPOSITIONS
 from probe.scenario import notation
-from probe.scenario.scenario import Hours, Rate
+from probe.scenario.scenario import Hours, Maintenance, Rate
 from probe.trunk import IdentityHeader, Transport
 
 _Value = TypeVar("_Value")
@@ -57,6 +59,14 @@ Whole = WithJsonSchema({"type": "string", "pattern": f"^[0-9]+$|{_VARIABLE}"})
 Duration = _schema(_DURATION)
 RateText = Annotated[Rate, _of_text(notation.read_rate), _schema(r"^[1-9][0-9]*/[0-9]+(ms|s|m|h|d)$")]
 HoursText = Annotated[Hours, _of_text(notation.read_hours), _schema(r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$")]
+Weekday = Annotated[int, _of_text(notation.read_weekday), _one_of(*notation.WEEKDAYS)]
+Day = Annotated[date, _of_text(notation.read_date), _schema(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Clock = Annotated[int, _of_text(notation.read_clock), _schema(r"^[0-9]{2}:[0-9]{2}$")]
+Span = Annotated[int, _whole(0, 1_000), Whole]
+MaintenanceText = Annotated[
+    Maintenance, _of_text(notation.read_maintenance), _schema(r"^[0-9T:-]+/[0-9T:-]+ [A-Za-z0-9_+/-]+$")
+]
+Money = Annotated[Decimal, _of_text(notation.read_money), _schema(r"^[0-9]+(\.[0-9]+)?$")]
 Timezone = Annotated[str, _of_text(notation.read_timezone), _schema(r"^[A-Za-z0-9_+/-]+$")]
 Uri = Annotated[notation.SipUri, _of_text(notation.read_uri), _schema("^[sS][iI][pP][sS]?:[^@]+$")]
 Proxy = Annotated[str, _of_text(notation.read_proxy), _schema("^[sS][iI][pP][sS]?:[^@]+$")]
@@ -163,7 +173,9 @@ class TrunkTable(_Table):
     uri: Annotated[Uri, Field(description="sip:host[:port][;transport=udp|tcp|tls] or sips:host[:port].")]
     username: Annotated[User | None, Field(description="The user name for digest and REGISTER.")] = None
     auth_username: Annotated[User | None, Field(description="The user name for digest where it differs.")] = None
-    password: Annotated[Secret | None, Field(description="${NAME}: the variable that holds the password.")] = None
+    password: Annotated[
+        Secret | None, Field(repr=False, description="${NAME}: the variable that holds the password.")
+    ] = None
     realm: Annotated[User, Field(description="The realm that may ask for the password; * is any.")] = "*"
     register_: Annotated[Yes, Field(alias="register", description="REGISTER before calling.")] = False
     outbound_proxy: Annotated[Proxy | None, Field(description="The SIP URI that requests are sent to.")] = None
@@ -171,7 +183,9 @@ class TrunkTable(_Table):
         tuple[Identity, ...], Field(min_length=1, description="The headers that carry the caller ID.")
     ] = (IdentityHeader.FROM, IdentityHeader.ASSERTED)
     from_domain: Annotated[Host | None, Field(description="The host part of the caller's URI.")] = None
-    headers: Annotated[dict[HeaderName, HeaderValue], Field(description="Extra headers of the INVITE.")] = {}
+    headers: Annotated[
+        dict[HeaderName, HeaderValue], Field(repr=False, description="Extra headers of the INVITE.")
+    ] = {}
     lines: Annotated[Annotated[int, _whole(1, 256), Whole], Field(description="Calls at once.")] = 4
     calls_per_second: Annotated[
         Annotated[float, _of_text(notation.read_calls_per_second), _schema(r"^[0-9]+(\.[0-9]+)?$")],
@@ -248,6 +262,25 @@ class LimitsTable(_Table):
         Annotated[int, _whole(1, 1_000_000), Whole] | None, Field(description="Minutes of talk.")
     ] = None
     hours: Annotated[HoursText | None, Field(description="When phones may ring, at the called party.")] = None
+    weekdays: Annotated[
+        frozenset[Weekday] | None,
+        Field(min_length=1, description="Days to dial on, at the called party; all by default."),
+    ] = None
+    holidays: Annotated[
+        frozenset[Day] | None, Field(min_length=1, description="Days not to dial on, at the called party.")
+    ] = None
+    maintenance: Annotated[
+        tuple[MaintenanceText, ...] | None,
+        Field(min_length=1, description="Times in which nothing is dialled: 2026-11-22T01:00/02:00 America/New_York."),
+    ] = None
+    spend_per_day: Annotated[Money | None, Field(description="All talk of a day may cost so much.")] = None
+    rate_per_minute: Annotated[Money | None, Field(description="What each started minute of talk costs.")] = None
+
+    @model_validator(mode="after")
+    def _spend_with_rate(self) -> Self:
+        if (self.spend_per_day is None) != (self.rate_per_minute is None):
+            raise ValueError("names one of spend_per_day and rate_per_minute; name both or none.")
+        return self
 
 
 NoLimits = Annotated[str, _of_text(notation.read_none), _one_of("none")]
@@ -257,23 +290,44 @@ Limits = Annotated[
 ]
 
 
+class CalendarTable(_Table):
+    """Rounds by the calendar: every so many months, weeks and days."""
+
+    months: Annotated[Span, Field(description="Months from one round to the next.")] = 0
+    weeks: Annotated[Span, Field(description="Weeks from one round to the next.")] = 0
+    days: Annotated[Span, Field(description="Days from one round to the next.")] = 0
+    at: Annotated[Clock, Field(description="The time of day, 09:30.")]
+    since: Annotated[Day, Field(description="The day of the first round, 2026-01-31.")]
+
+    @model_validator(mode="after")
+    def _moves_on(self) -> Self:
+        if not (self.months or self.weeks or self.days):
+            raise ValueError("has no months, weeks or days; write how many lie between two rounds.")
+        return self
+
+
 class ScheduleTable(_Table):
     """When rounds start."""
 
-    model_config = _either("cron", "every")
+    model_config = _either("cron", "every", "calendar")
 
     cron: Annotated[
         Annotated[str, _of_text(notation.read_cron), _schema(r"^\S+( +\S+){4}$")] | None,
         Field(description="Minute, hour, day, month, weekday; weekdays by name."),
     ] = None
-    every: Annotated[Annotated[int, _between("1m", "365d"), Duration] | None, Field(description="Or: 2h.")] = None
-    timezone: Annotated[Timezone, Field(description="The time zone of cron.")] = "UTC"
+    every: Annotated[Annotated[int, _between("1s", "365d"), Duration] | None, Field(description="Or: 2h.")] = None
+    calendar: Annotated[CalendarTable | None, Field(description="Or by months, weeks and days.")] = None
+    timezone: Annotated[Timezone, Field(description="The time zone of cron and calendar.")] = "UTC"
     jitter: Annotated[Annotated[int, _between("0s", "1d"), Duration], Field(description="A delay up to so long.")] = 0
+    retest: Annotated[
+        Annotated[int, _between("10s", "1d"), Duration] | None,
+        Field(description="One more call so long after a caller's first failure in a round, 2m; off by default."),
+    ] = None
 
     @model_validator(mode="after")
-    def _cron_or_every(self) -> Self:
-        if (self.cron is None) == (self.every is None):
-            raise ValueError("needs either cron or every; write one of the two.")
+    def _one_of_three(self) -> Self:
+        if [self.cron, self.every, self.calendar].count(None) != 2:  # noqa: PLR2004 - all but one
+            raise ValueError("needs cron, every or calendar; write one of the three.")
         return self
 
 
@@ -281,9 +335,12 @@ class WebhookTable(_Table):
     """Who is told."""
 
     url: Annotated[
-        Annotated[str, _of_text(notation.read_web_address), _schema("^https?://")], Field(description="POST goes here.")
+        Annotated[str, _of_text(notation.read_web_address), _schema("^https?://")],
+        Field(repr=False, description="POST goes here."),
     ]
-    secret: Annotated[WebhookSecret, Field(description="${NAME}: the variable that holds the whsec_ secret.")]
+    secret: Annotated[
+        WebhookSecret, Field(repr=False, description="${NAME}: the variable that holds the whsec_ secret.")
+    ]
     events: Annotated[
         tuple[EventType, ...], Field(min_length=1, description="The types of event that are sent; all by default.")
     ] = notation.EVENTS

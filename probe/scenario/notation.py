@@ -7,6 +7,8 @@ They never repeat the value, which may be a secret.
 import re
 from base64 import b64decode
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from probe.expectation import DISPOSITIONS
 from probe.phone import barred, normalise
-from probe.scenario.scenario import Hours, Rate
+from probe.scenario.scenario import Hours, Maintenance, Rate
 from probe.trunk import IdentityHeader, Transport
 
 EVENTS = ("round.completed", "number.standing_changed", "call.blocked")
@@ -54,13 +56,18 @@ _OWNED = _COMPACT | {
 }
 _IDENTITY = {header.value for header in IdentityHeader}
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MAINTENANCE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2})/(?:([0-9]{4}-[0-9]{2}-[0-9]{2})T)?([0-9]{2}:[0-9]{2}) (\S+)"
+)
+
 _CRON_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day", 1, 31, ()),
     ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
     # Numbers are left out: 0 is Sunday to cron and Monday to others.
-    ("weekday", 1, 0, ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
+    ("weekday", 1, 0, WEEKDAYS),
 )
 
 
@@ -178,6 +185,51 @@ def read_hours(text: str) -> Hours:
     return Hours(opens=opens, closes=closes)
 
 
+def read_weekday(text: str) -> int:
+    """Read the name of a weekday; Monday is 0."""
+    if text not in WEEKDAYS:
+        raise ValueError("is not a weekday; use mon, tue, wed, thu, fri, sat and sun.")
+    return WEEKDAYS.index(text)
+
+
+def read_clock(text: str) -> int:
+    """Read a time of day, `09:30`, into minutes after midnight."""
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text, re.ASCII):
+        raise ValueError('is not a time of day; write it as "09:30".')
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+def read_date(text: str) -> date:
+    """Read a day of the calendar, `2026-12-25`."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise ValueError("is not a date; write it as 2026-12-25.") from error
+
+
+def read_maintenance(text: str) -> Maintenance:
+    """Read `2026-11-22T01:00/02:00 America/New_York`; the end may have a date of its own."""
+    found = _MAINTENANCE.fullmatch(text)
+    try:
+        if not found:
+            raise ValueError  # noqa: TRY301 - one sentence for every way to get it wrong
+        zone = ZoneInfo(read_timezone(found[5]))
+        starts_at = datetime.fromisoformat(f"{found[1]}T{found[2]}").replace(tzinfo=zone).astimezone(UTC)
+        ends_at = datetime.fromisoformat(f"{found[3] or found[1]}T{found[4]}").replace(tzinfo=zone).astimezone(UTC)
+    except ValueError as error:
+        raise ValueError("is no maintenance window; write it as 2026-11-22T01:00/02:00 America/New_York.") from error
+    if ends_at <= starts_at:
+        raise ValueError("ends before it starts; if it ends the next day, write that day's date before its end.")
+    return Maintenance(starts_at=starts_at, ends_at=ends_at)
+
+
+def read_money(text: str) -> Decimal:
+    """Read an amount such as 5, 0.0085 or 12.50, in the currency of the trunk's bill."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise ValueError("is not an amount; write it as 5, 0.0085 or 12.50, without a currency.")
+    return Decimal(text)
+
+
 def read_cron(text: str) -> str:
     """Check five cron fields: minute, hour, day, month, weekday."""
     fields = text.split()
@@ -260,7 +312,7 @@ def read_proxy(text: str) -> str:
 
 def read_user(text: str) -> str:
     """Check a user name or realm, which travels inside quotes and URIs."""
-    if not re.fullmatch(r'[^\s"\\<>]+', text):
+    if not text.isprintable() or not re.fullmatch(r'[^\s"\\<>]+', text):
         raise ValueError('holds a blank or one of "\\<>; a user name and a realm have none of these.')
     return text
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 
 from probe.event import Endpoint
 from probe.expectation import Expectation
@@ -46,6 +48,14 @@ class Hours:
     closes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A time in which nothing is dialled: `starts_at` counts, `ends_at` does not."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
 _RATES = (
     Rate(count=1, window_s=60),
     Rate(count=3, window_s=15 * 60),
@@ -56,23 +66,48 @@ _RATES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much may be dialled. The defaults stand where the file says nothing."""
+    """How much may be dialled. The defaults stand where the file says nothing.
+
+    A day is any 24 hours. Hours, `weekdays` (0 is Monday) and `holidays` are those of the called party. Spend and
+    rate, both or none, are in one currency; each started minute of talk costs `rate_per_minute`.
+    """
 
     per_caller: tuple[Rate, ...] = _RATES
     per_destination: tuple[Rate, ...] = _RATES
     calls_per_day: int = 500
     minutes_per_day: int = 120
     hours: Hours = Hours(opens=9 * 60, closes=20 * 60)
+    weekdays: frozenset[int] = frozenset(range(7))
+    holidays: frozenset[date] = frozenset()
+    maintenance: tuple[Maintenance, ...] = ()
+    spend_per_day: Decimal | None = None
+    rate_per_minute: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Every so many months, weeks and days from the day `since` on, `at` so many minutes after midnight."""
+
+    since: date
+    at: int
+    months: int = 0
+    weeks: int = 0
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When rounds start: five cron fields or every so many seconds, never both."""
+    """When rounds start: five cron fields, every so many seconds, or by the calendar; one of the three.
+
+    `retest_s` is how long after its first failure in a round a caller ID is tried once more; None is never.
+    """
 
     cron: str | None = None
     every_s: int | None = None
+    calendar: Calendar | None = None
     timezone: str = "UTC"
     jitter_s: int = 0
+    retest_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

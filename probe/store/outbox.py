@@ -48,7 +48,7 @@ class Outbox:
         """Give what may be posted now, oldest first, at most a hundred; of each subject only its oldest."""
         due = or_(delivery.c.next_try_at.is_(None), delivery.c.next_try_at <= now)
         free = or_(delivery.c.claimed_until.is_(None), delivery.c.claimed_until <= now)
-        chosen = _deliveries().where(_waits_at(endpoint), due, free, ~_earlier_waits()).order_by(event.c.seq)
+        chosen = _deliveries().where(_waits_at(endpoint), due, free, ~_earlier_waits()).order_by(delivery.c.event_seq)
         with self._database.reading() as connection:
             return tuple(map(rows.read_delivery, connection.execute(chosen.limit(_BATCH))))
 
@@ -126,12 +126,17 @@ class Outbox:
 
         Asking for it by hand also enables the endpoint again, if a 410 had disabled it.
         """
-        again = {"state": DeliveryState.WAITING.value, "attempts": 0, "reason": None, "ended_at": None}
-        empty = {"next_try_at": None, "claimed_until": None}
-        theirs = delivery.c.event_seq.in_(select(event.c.seq).where(event.c.id.in_(tuple(event_ids))))
+        ids = tuple(event_ids)
         with self._database.writing() as connection:
-            connection.execute(delete(endpoint).where(endpoint.c.name.in_(select(delivery.c.endpoint).where(theirs))))
-            return connection.execute(update(delivery).where(theirs).values(again | empty)).rowcount
+            return sum(_requeue(connection, ids[at : at + _BATCH]) for at in range(0, len(ids), _BATCH))
+
+
+def _requeue(connection: Connection, event_ids: Sequence[str]) -> int:
+    theirs = delivery.c.event_seq.in_(select(event.c.seq).where(event.c.id.in_(event_ids)))
+    again = {"state": DeliveryState.WAITING.value, "attempts": 0, "reason": None, "ended_at": None}
+    empty = {"next_try_at": None, "claimed_until": None}
+    connection.execute(delete(endpoint).where(endpoint.c.name.in_(select(delivery.c.endpoint).where(theirs))))
+    return connection.execute(update(delivery).where(theirs).values(again | empty)).rowcount
 
 
 def _deliveries() -> Select[tuple[object, ...]]:
@@ -149,8 +154,7 @@ def _is_row(one: Delivery) -> ColumnElement[bool]:
 
 def _is_still(one: Delivery) -> ColumnElement[bool]:
     """Match the row only as it was seen: the count of attempts tells whether another process took it meanwhile."""
-    waits = delivery.c.state == DeliveryState.WAITING.value
-    return _is_row(one) & waits & (delivery.c.attempts == one.attempts)
+    return _is_row(one) & (delivery.c.state == DeliveryState.WAITING.value) & (delivery.c.attempts == one.attempts)
 
 
 def _earlier_waits() -> ColumnElement[bool]:
@@ -159,7 +163,7 @@ def _earlier_waits() -> ColumnElement[bool]:
     return exists().where(
         other.c.endpoint == delivery.c.endpoint,
         other.c.state == DeliveryState.WAITING.value,
+        other.c.event_seq < delivery.c.event_seq,
         other.c.event_seq == its_event.c.seq,
         its_event.c.subject == event.c.subject,
-        its_event.c.seq < event.c.seq,
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Row
@@ -10,6 +11,9 @@ from sqlalchemy import Row
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
 from probe.event import Delivery, DeliveryState, Event
 from probe.expectation import Expectation
+from probe.judged import JudgedCall
+from probe.scenario.history import longest_talk_ms
+from probe.verdict import RULESET, Conformance
 
 _REQUEST_FIELDS = tuple(field.name for field in fields(CallRequest))
 _MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
@@ -35,16 +39,47 @@ def cut_credentials(raw: bytes) -> bytes:
 
 def request_row(request: CallRequest) -> dict[str, Any]:
     row = {name: getattr(request, name) for name in _REQUEST_FIELDS}
-    return row | {"expect": _expect_json(request.expect)}
+    return row | {"expect": _expect_json(request.expect), "talk_ms": longest_talk_ms(request.hold_ms)}
 
 
-def ending_row(record: CallRecord) -> dict[str, Any]:
+def ending_row(judged: JudgedCall) -> dict[str, Any]:
+    record = judged.record
     return {
+        # When the INVITE left, known only now, takes the place of when the attempt was written.
+        "started_at": record.started_at,
         "ended_at": record.ended_at,
         "ending": record.ending.value,
         "detail": record.detail,
         "media": asdict(record.media) if record.media else None,
+        "talk_ms": _talk_ms(judged),
     }
+
+
+def opinion_row(judged: JudgedCall) -> dict[str, Any]:
+    final = judged.conversation.final
+    return {
+        "call_id": judged.record.request.id,
+        "ruleset": RULESET,
+        "disposition": judged.verdict.disposition.value,
+        "confidence": judged.verdict.confidence.value,
+        "status": final.status if final else None,
+        "definitive": _is_definitive(judged),
+    }
+
+
+def _talk_ms(judged: JudgedCall) -> int | None:
+    """Say how much talk counts; of a call whose end nobody saw, the longest possible; of one never placed, none."""
+    if judged.record.ending is Ending.GUARDED:
+        return None
+    if judged.record.ending in {Ending.LOST, Ending.AGENT_FAILED}:
+        return longest_talk_ms(judged.record.request.hold_ms)
+    return ceil(judged.conversation.timing.talk_ms or 0)
+
+
+def _is_definitive(judged: JudgedCall) -> bool:
+    """Say whether a blocker named itself, so that asking again would be no test but a nuisance (RFC 8197 s1)."""
+    notice = judged.notice
+    return notice is not None and (notice.kind != "603+" or notice.conformance is Conformance.CONFORMANT)
 
 
 def message_rows(record: CallRecord) -> list[dict[str, Any]]:

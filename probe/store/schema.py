@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 # The newest migration. Known here so that opening a store need not import Alembic; a test compares the two.
-REVISION = "0001"
+REVISION = "0002"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -64,9 +64,19 @@ round_ = Table(
     _needed("planned", Integer),
     Column("ended_at", Instant),
     Column("counts", JSON(none_as_null=True)),
+    _needed("state", Text),
+    Column("planned_at", Instant),
+    Column("ends_at", Instant),
+    Column("why", PlainText),
 )
+Index("round_planned", round_.c.scenario, round_.c.planned_at, unique=True)
+Index("round_started_at", round_.c.started_at)
+_open = round_.c.state == "open"
+Index("round_open", round_.c.scenario, sqlite_where=_open, postgresql_where=_open)
 
-# The columns up to `expect` are the fields of CallRequest, by name; those after `started_at` are empty until the end.
+# The columns up to `expect`, and `control_of`, are the fields of CallRequest, by name; those from `ended_at` to `media`
+# are empty until the end. `talk_ms` is the talk that counts against limits: the longest possible until the end, and
+# NULL for what the guard refused, which counts nowhere.
 call = Table(
     "call",
     metadata,
@@ -90,6 +100,8 @@ call = Table(
     Column("ending", Text),
     Column("detail", PlainText),
     Column("media", JSON(none_as_null=True)),
+    Column("control_of", Text),
+    Column("talk_ms", Integer),
 )
 Index("call_started_at", call.c.started_at, call.c.id)
 Index("call_caller", call.c.caller, call.c.started_at)
@@ -97,6 +109,19 @@ Index("call_callee", call.c.callee, call.c.started_at)
 Index("call_round", call.c.round)
 _unfinished = call.c.ended_at.is_(None)
 Index("call_unfinished", call.c.started_at, sqlite_where=_unfinished, postgresql_where=_unfinished)
+
+_placed = call.c.talk_ms.is_not(None)
+_refused = call.c.talk_ms.is_(None)
+for _columns in (
+    (call.c.caller, call.c.started_at),
+    (call.c.callee, call.c.started_at),
+    (call.c.trunk, call.c.started_at, call.c.talk_ms),
+    (call.c.scenario, call.c.started_at, call.c.talk_ms),
+    (call.c.started_at,),
+):
+    Index(f"attempt_{_columns[0].name}", *_columns, sqlite_where=_placed, postgresql_where=_placed)
+Index("refused_plan", call.c.round, call.c.plan_key, sqlite_where=_refused, postgresql_where=_refused)
+Index("call_control_of", call.c.control_of)
 
 message = Table(
     "message",
@@ -119,6 +144,8 @@ opinion = Table(
     _needed("ruleset", Text),
     _needed("disposition", Text),
     _needed("confidence", Text),
+    Column("status", Integer),
+    Column("definitive", Boolean),
 )
 Index("opinion_disposition", opinion.c.disposition)
 
@@ -157,3 +184,34 @@ endpoint = Table(
     _needed("disabled_at", Instant),
     _needed("why", PlainText),
 )
+
+# Those without an end are in force.
+pause = Table(
+    "pause",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("since", Instant, primary_key=True),
+    _needed("why", PlainText),
+    Column("ended_at", Instant),
+)
+
+# One row: the daemon that places the calls of this store's schedules.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _needed("owner", Text),
+    _needed("until", Instant),
+)
+
+# What went wrong with the daemon's own clock: a tick that came late, overlapped another, or failed.
+incident = Table(
+    "incident",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    _needed("kind", Text),
+    _needed("at", Instant),
+    _needed("recorded_at", Instant),
+)
+Index("incident_recorded_at", incident.c.recorded_at)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,14 +13,23 @@ from probe.call import CallRecord, CallRequest, Ending, Message
 from probe.errors import StoreError
 from probe.event import Event
 from probe.judged import JudgedCall, judge_call
+from probe.scenario.guard import Refusal, refused_record
+from probe.scenario.history import DAY, AlreadyPlanned, History, Pause, PauseKind
+from probe.scenario.round import OpenRound, RoundRecord, RoundState
 from probe.store import rows
 from probe.store.database import Database
+from probe.store.incidents import Incident, read_incidents, write_incident
+from probe.store.lease import drop, read_holder, take
 from probe.store.lookup import find_one
 from probe.store.outbox import Outbox, queue
-from probe.store.schema import call, message, opinion, round_
+from probe.store.past import Gate, ask, begin_pause, end_pause, read_history, read_pauses
+from probe.store.refusals import Refused, read_refusals, write_refusals
+from probe.store.rounds import end_round, read_open, read_rounds, write_round
+from probe.store.schema import call, message, opinion
 from probe.verdict import RULESET
 
 _PAGE = 200
+_REFUSALS = 500
 
 # Statements of every call, made once: making one takes longer than running it.
 _BEGIN_CALL = insert(call)
@@ -48,20 +58,112 @@ class Store:
     def close(self) -> None:
         self._database.engine.dispose()
 
-    def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> None:
+    def begin_round(  # noqa: PLR0913 (what a schedule adds to a round comes by keyword)
+        self,
+        round_id: str,
+        scenario: str,
+        started_at: datetime,
+        planned: int,
+        *,
+        planned_at: datetime | None = None,
+        ends_at: datetime | None = None,
+    ) -> bool:
+        """Note that a round begins; False says that this scenario's round of that moment is there already.
+
+        `planned_at` and `ends_at` come from a schedule: such a round is open, for `open_rounds`, until it is finished.
+        """
         row = {"id": round_id, "scenario": scenario, "started_at": started_at, "planned": planned}
         with self._database.writing() as connection:
-            connection.execute(insert(round_).values(row))
+            planned_row = {"planned_at": planned_at, "ends_at": ends_at, "state": RoundState.OPEN.value}
+            return write_round(connection, row | planned_row)
 
     def finish_round(
-        self, round_id: str, ended_at: datetime, counts: Mapping[str, int], events: Sequence[tuple[Event, str]] = ()
+        self,
+        round_id: str,
+        ended_at: datetime,
+        counts: Mapping[str, Any],
+        events: Sequence[tuple[Event, str]] = (),
+        *,
+        state: RoundState = RoundState.DONE,
     ) -> None:
         """Note how a round ended, and queue each event for the endpoint of that name."""
-        changes = {"ended_at": ended_at, "counts": dict(counts)}
         with self._database.writing() as connection:
-            if not connection.execute(update(round_).where(round_.c.id == round_id).values(changes)).rowcount:
-                raise StoreError(f"the round {round_id} was never begun; begin it before its first call")
+            end_round(connection, round_id, ended_at, counts, state)
             queue(connection, events)
+
+    def record_round(self, round_id: str, scenario: str, planned_at: datetime, state: RoundState, why: str) -> bool:
+        """Note a round that does not take place, and why; False says that the round of that moment is there already."""
+        row = {"id": round_id, "scenario": scenario, "started_at": planned_at, "planned": 0, "planned_at": planned_at}
+        with self._database.writing() as connection:
+            return write_round(connection, row | {"ended_at": planned_at, "state": state.value, "why": why})
+
+    def open_rounds(self, scenario: str) -> tuple[OpenRound, ...]:
+        """Give the scheduled rounds of a scenario that are under way, the oldest first."""
+        with self._database.reading() as connection:
+            return read_open(connection, scenario)
+
+    def rounds(self, since: datetime) -> tuple[RoundRecord, ...]:
+        """Give the rounds that began, or should have begun, since then, the newest first."""
+        with self._database.reading() as connection:
+            return read_rounds(connection, since)
+
+    def record_incident(self, kind: str, at: datetime, now: datetime) -> None:
+        """Note a tick of the daemon that came late, overlapped another, or failed."""
+        with self._database.writing() as connection:
+            write_incident(connection, Incident(kind=kind, at=at, recorded_at=now))
+
+    def incidents(self, since: datetime) -> tuple[Incident, ...]:
+        """Give what was noted since then, the newest first."""
+        with self._database.reading() as connection:
+            return read_incidents(connection, since)
+
+    def history(self, now: datetime, reach: timedelta = DAY) -> History:
+        """Give the attempts since `reach` ago and those of every open round, with the pauses, for the plan."""
+        with self._database.reading() as connection:
+            return read_history(connection, now, reach)
+
+    def admit(
+        self, request: CallRequest, started_at: datetime, gate: Gate, reach: timedelta = DAY
+    ) -> Refusal | AlreadyPlanned | None:
+        """Ask the gate and write the attempt, in one transaction that no other process can come between.
+
+        None says that the call may leave, its attempt being on the disk. `reach` is how far back the gate looks.
+        """
+        with self._database.writing() as connection:
+            answer = ask(connection, request, started_at, gate, reach)
+            if answer is None and not _begin(connection, request, started_at):
+                return AlreadyPlanned(plan_key=request.plan_key)
+            return answer
+
+    def pause(self, kind: PauseKind, name: str, why: str, now: datetime) -> bool:
+        """Let nothing be dialled from, to or over this until it is resumed; False says that it was paused before."""
+        with self._database.writing() as connection:
+            return begin_pause(connection, Pause(kind=kind, name=name, since=now, why=why))
+
+    def resume(self, kind: PauseKind, name: str, now: datetime) -> bool:
+        """End a pause; False says that there was none."""
+        with self._database.writing() as connection:
+            return end_pause(connection, kind, name, now)
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Give what is paused, the oldest pause first."""
+        with self._database.reading() as connection:
+            return read_pauses(connection)
+
+    def hold(self, owner: str, now: datetime, until: datetime) -> bool:
+        """Take or renew the lease of the one daemon of this store; False says that another one holds it."""
+        with self._database.writing() as connection:
+            return take(connection, owner, now, until)
+
+    def release(self, owner: str) -> None:
+        """Give the lease back, if this owner holds it."""
+        with self._database.writing() as connection:
+            drop(connection, owner)
+
+    def holder(self, now: datetime) -> str | None:
+        """Say who holds the lease."""
+        with self._database.reading() as connection:
+            return read_holder(connection, now)
 
     def begin(self, request: CallRequest, started_at: datetime) -> bool:
         """Write the attempt, on the disk before this returns; False says that this planned call was begun before."""
@@ -82,6 +184,30 @@ class Store:
             _finish(connection, judged)
             queue(connection, _addressed(events, endpoint))
             return True
+
+    def refuse_all(self, refusals: Sequence[Refusal], now: datetime) -> int:
+        """Write calls that are not placed, a few hundred a transaction; those whose plan is there already are left out.
+
+        Gives the number of those that were new.
+        """
+        pages = (refusals[at : at + _REFUSALS] for at in range(0, len(refusals), _REFUSALS))
+        return sum(self._refuse_page(page, now) for page in pages)
+
+    def _refuse_page(self, refusals: Sequence[Refusal], now: datetime) -> int:
+        judged = [judge_call(refused_record(refusal, now)) for refusal in refusals]
+        with self._database.writing() as connection:
+            return write_refusals(connection, judged)
+
+    def refusals(self, since: datetime) -> tuple[Refused, ...]:
+        """Give what the guard refused and what was not placed since then, the newest first."""
+        with self._database.reading() as connection:
+            return read_refusals(connection, since)
+
+    def controls(self, call_ids: Iterable[str]) -> dict[str, str]:
+        """Give the id of the control call of each of these calls that has one."""
+        chosen = select(call.c.control_of, call.c.id).where(call.c.control_of.in_(tuple(call_ids)))
+        with self._database.reading() as connection:
+            return {row.control_of: row.id for row in connection.execute(chosen)}
 
     def mark_lost(self, now: datetime) -> tuple[CallRecord, ...]:
         """End the calls that were begun and must be over, but whose process never said so."""
@@ -178,7 +304,7 @@ def _begin(connection: Connection, request: CallRequest, started_at: datetime) -
 def _finish(connection: Connection, judged: JudgedCall) -> None:
     """Write facts and opinion. Facts that come late replace the guess that the call was lost."""
     record = judged.record
-    ended = connection.execute(_END_CALL, rows.ending_row(record) | {"of_call": record.request.id})
+    ended = connection.execute(_END_CALL, rows.ending_row(judged) | {"of_call": record.request.id})
     if not ended.rowcount:
         raise StoreError(f"the call {record.request.id} was never begun or has ended before; begin each call once")
     if record.messages:
@@ -187,14 +313,8 @@ def _finish(connection: Connection, judged: JudgedCall) -> None:
 
 
 def _write_opinion(connection: Connection, judged: JudgedCall) -> None:
-    row = {
-        "call_id": judged.record.request.id,
-        "ruleset": RULESET,
-        "disposition": judged.verdict.disposition.value,
-        "confidence": judged.verdict.confidence.value,
-    }
-    connection.execute(_DROP_OPINION, {"of_call": row["call_id"]})
-    connection.execute(_ADD_OPINION, row)
+    connection.execute(_DROP_OPINION, {"of_call": judged.record.request.id})
+    connection.execute(_ADD_OPINION, rows.opinion_row(judged))
 
 
 def _addressed(events: Sequence[Event], endpoint: str | None) -> list[tuple[Event, str]]:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -21,6 +21,7 @@ def check(asterisk, tmp_path):
         text = text.replace("127.0.0.1:5080", f"{asterisk.host}:{asterisk.port}")
         text = text.replace("localhost:5081", f"localhost:{asterisk.tls_port}")
         text = text.replace("../results/asterisk/ca.pem", asterisk.ca_file)
+        text = text.replace("file: callers.csv", f"file: {SCENARIOS / 'callers.csv'}")
         scenario = tmp_path / f"{name}.yaml"
         scenario.write_text(text)
         environment = {**os.environ, "PROBE_TEST_PASSWORD": asterisk.password}
@@ -43,7 +44,17 @@ def unexpected(calls):
     ]
 
 
-@pytest.mark.parametrize(("name", "planned"), [("asterisk", 120), ("asterisk-tcp", 21), ("asterisk-tls", 21)])
+GALLERY = [
+    ("asterisk", 120),
+    ("asterisk-tcp", 21),
+    ("asterisk-tls", 21),
+    ("registration", 1),
+    ("csv", 4),
+    ("ci", 4),
+]
+
+
+@pytest.mark.parametrize(("name", "planned"), GALLERY)
 def test_every_call_of_the_scenario_is_as_expected(check, name, planned):
     done, calls = check(name)
     assert [] == unexpected(calls), done.stderr[-2000:]
@@ -60,7 +71,7 @@ def test_the_same_number_is_blocked_from_one_caller_and_rings_from_another(check
         found["102", "153"],
         found["103", "153"],
     )
-    suite = ElementTree.parse(report).getroot()
+    suite = ET.parse(report).getroot()
     assert 21 == len(suite.findall(".//testcase"))
 
 

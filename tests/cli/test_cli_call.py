@@ -3,12 +3,17 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 
 import pytest
 
+PROMISED = (
+    "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional "
+    "timing notice verdict expected as_expected sip_call_id"
+)
 GOOD, BAD = "+12025550101", "+12025550102"
 ORDINARY, RINGS_FOR_EVER, SILENT, BUSY = "+12025550190", "+12025550194", "+12025550195", "+12025550180"
 
@@ -37,10 +42,7 @@ def test_a_blocked_call_says_who_blocked_it_and_where_to_complain(call):
 
 def test_json_has_every_promised_key_and_nothing_else_on_stdout(call):
     document = call(ORDINARY, BAD, "--json").json
-    promised = (
-        "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional "
-        "timing notice verdict expected as_expected sip_call_id"
-    ).split()
+    promised = PROMISED.split()
     assert promised == [key for key in document if key in promised]
     assert ["alerting_ms", "early_media_ms", "final_ms", "answered_ms", "talk_ms"] == list(document["timing"])
 
@@ -133,7 +135,7 @@ def test_show_finds_the_call_by_the_beginning_of_its_id(call, probe):
     assert document == probe("show", document["id"], "--json").json
 
 
-def test_ctrl_c_in_a_ringing_call_cancels_it(probe, carrier, tmp_path):
+def test_ctrl_c_in_a_ringing_call_cancels_it(probe, carrier):
     command = [sys.executable, "-m", "probe", "call", RINGS_FOR_EVER, "--from", GOOD, "--json"]
     command += ["--trunk-uri", f"sip:{carrier}", "--consent", "a number of the simulator"]
     with subprocess.Popen(command, env=probe.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -150,8 +152,6 @@ def test_ctrl_c_in_a_ringing_call_cancels_it(probe, carrier, tmp_path):
 
 def await_ringing(probe):
     """The call rings once its attempt is in the store and the simulator's 180 had its 100 ms."""
-    import sqlite3
-
     path = probe.environment["PROBE_STORE"].removeprefix("sqlite:///")
     for _ in range(200):
         try:

@@ -23,7 +23,14 @@ MESSAGES = {
     "call_ring_limit_without_unit": (
         'FILE:10: call.ring_limit: "25" is not a duration; write it as 25s, 500ms, 2h, 10m or 1d.'
     ),
+    "caller_file_and_label": "FILE:5: callers[0] has a file and more; label and campaign are columns of that file.",
     "caller_file_and_number": "FILE:5: callers[0] needs either a number or a file; write one of the two.",
+    "caller_file_column_twice": (
+        "column_twice.csv:1: the first line has to name each column once: number,label,campaign."
+    ),
+    "caller_file_control_character": (
+        "control_character.csv:3: label holds a line break or a control character; take it out."
+    ),
     "caller_file_duplicate": (
         'duplicate.csv:3: number: "+12025550101" stands on line 5 already; take one of the two out.'
     ),
@@ -150,7 +157,7 @@ MESSAGES = {
     "limits_rate_of_zero": 'FILE:10: limits.per_caller[0]: "0/1m" is not a rate; write it as 3/15m.',
     "limits_rate_without_window": 'FILE:10: limits.per_caller[0]: "3" is not a rate; write it as 3/15m.',
     "limits_rates_empty": "FILE:10: limits.per_destination is empty; list at least one.",
-    "schedule_cron_and_every": "FILE:9: schedule needs either cron or every; write one of the two.",
+    "schedule_cron_and_every": "FILE:9: schedule needs cron, every or calendar; write one of the three.",
     "schedule_cron_four_fields": (
         'FILE:10: schedule.cron: "0 9 * *" is not a cron line; write its five fields: minute, hour, day, '
         "month, weekday."
@@ -163,8 +170,8 @@ MESSAGES = {
         'FILE:10: schedule.cron: "0 9 * * 1-5" has a wrong weekday field; use *, mon to sun, ranges, lists '
         "and steps such as */2."
     ),
-    "schedule_empty": "FILE:9: schedule needs either cron or every; write one of the two.",
-    "schedule_every_too_often": 'FILE:10: schedule.every: "5s" is out of range; write a duration from 1m to 365d.',
+    "schedule_empty": "FILE:9: schedule needs cron, every or calendar; write one of the three.",
+    "schedule_every_too_often": 'FILE:10: schedule.every: "500ms" is out of range; write a duration from 1s to 365d.',
     "schedule_timezone_unknown": (
         'FILE:11: schedule.timezone: "EST5" is not a time zone; write it as America/New_York.'
     ),
@@ -174,6 +181,27 @@ MESSAGES = {
         'FILE:5: callers[0].number: "+1202555" is not a phone number; write it as +12025550101.\n'
         "FILE:8: destinations[0].concent is not a known key; did you mean consent?"
     ),
+    "limits_weekday_unknown": (
+        'FILE:10: limits.weekdays[1]: "funday" is not a weekday; use mon, tue, wed, thu, fri, sat and sun.'
+    ),
+    "limits_holiday_is_no_date": ('FILE:10: limits.holidays[0]: "2026-02-30" is not a date; write it as 2026-12-25.'),
+    "limits_maintenance_without_zone": (
+        'FILE:10: limits.maintenance[0]: "2026-11-22T01:00/02:00" is no maintenance '
+        "window; write it as 2026-11-22T01:00/02:00 America/New_York."
+    ),
+    "limits_maintenance_backwards": (
+        'FILE:10: limits.maintenance[0]: "2026-11-22T23:00/01:00 UTC" ends before it starts; '
+        "if it ends the next day, write that day's date before its end."
+    ),
+    "limits_spend_without_rate": ("FILE:9: limits names one of spend_per_day and rate_per_minute; name both or none."),
+    "limits_spend_with_currency": (
+        'FILE:10: limits.spend_per_day: "5 USD" is not an amount; write it as 5, 0.0085 or 12.50, without a currency.'
+    ),
+    "schedule_retest_too_soon": ('FILE:11: schedule.retest: "1s" is out of range; write a duration from 10s to 1d.'),
+    "schedule_calendar_stands_still": (
+        "FILE:10: schedule.calendar has no months, weeks or days; write how many lie between two rounds."
+    ),
+    "schedule_calendar_at_noon": ('FILE:10: schedule.calendar.at: "noon" is not a time of day; write it as "09:30".'),
     "trunk_bind_is_a_name": (
         'FILE:4: trunk.bind: "localhost" is not an IP address; write it as 192.0.2.10 or 2001:db8::10.'
     ),
@@ -209,6 +237,10 @@ MESSAGES = {
     ),
     "trunk_header_name_with_a_blank": (
         'FILE:5: trunk.headers."X Account" is not a header name; write it as X-Account.'
+    ),
+    "trunk_header_too_long": (
+        'FILE:5: trunk.headers.X-Account: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" is '
+        "longer than 500 characters; make it shorter."
     ),
     "trunk_header_via": "FILE:5: trunk.headers.Via is a header that the user agent writes itself; take it out.",
     "trunk_headers_a_list": "FILE:4: trunk.headers takes a table; write each name and its value on its own line.",

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -55,6 +56,14 @@ def test_the_same_plan_is_begun_once(store, make_request, now):
     assert not store.begin(make_request("call-2", plan_key="p"), now)
 
 
+def test_threads_that_begin_the_same_plans_at_once_begin_each_once(store, make_request, now):
+    plans = [f"plan {n % 40}" for n in range(160)]
+    asked = [make_request(f"call-{n}", plan_key=plan) for n, plan in enumerate(plans)]
+    with ThreadPoolExecutor(16) as threads:
+        begun = list(threads.map(lambda request: store.begin(request, now), asked))
+    assert sorted(set(plans)) == sorted(plan for plan, first in zip(plans, begun, strict=True) if first)
+
+
 def test_the_same_id_with_another_plan_is_an_error(store, make_request, now):
     store.begin(make_request(plan_key="p"), now)
     with pytest.raises(StoreError, match="UNIQUE constraint failed"):
@@ -84,15 +93,15 @@ def test_a_finish_that_fails_writes_nothing(store, make_request, make_record, ma
     twice = (make_event("msg-1"), make_event("msg-1"))
     with pytest.raises(StoreError, match="UNIQUE constraint failed"):
         store.finish(judge_call(record), twice, "https://hooks.example.com")
-    assert list(store.calls()) == []
-    assert store.outbox.deliveries() == ()
+    assert [] == list(store.calls())
+    assert () == store.outbox.deliveries()
     store.finish(judge_call(record))
     assert record == store.call("call-1")
 
 
 def test_a_call_in_progress_is_not_history(store, make_request, now):
     store.begin(make_request(), now)
-    assert list(store.calls()) == []
+    assert [] == list(store.calls())
     with pytest.raises(StoreError, match="the call call-1 has not ended yet; ask again when it has"):
         store.call("call-1")
 
@@ -106,12 +115,12 @@ def test_a_refused_call_is_begun_and_finished_at_once(store, make_request, make_
 def test_a_refused_plan_is_not_written_twice(store, make_request, make_record):
     place(store, make_record(make_request("call-1", plan_key="p")))
     assert not store.refuse(judge_call(make_record(make_request("call-2", plan_key="p"), ending=Ending.GUARDED)))
-    assert [record.request.id for record in store.calls()] == ["call-1"]
+    assert ["call-1"] == [record.request.id for record in store.calls()]
 
 
 def test_detail_that_no_database_takes_is_escaped(store, make_request, make_record):
     place(store, make_record(make_request(), ending=Ending.AGENT_FAILED, messages=(), detail="bad \udc80 \0 text"))
-    assert store.call("call-1").detail == "bad \\udc80 \\x00 text"
+    assert "bad \\udc80 \\x00 text" == store.call("call-1").detail
 
 
 def test_a_call_is_found_by_the_beginning_of_its_id(store, make_request, make_record):
@@ -139,7 +148,7 @@ def test_a_beginning_that_names_no_single_call_is_an_error(store, make_request, 
 def test_an_id_that_begins_another_is_found(store, make_request, make_record):
     place(store, make_record(make_request("a1")))
     place(store, make_record(make_request("a12")))
-    assert store.call("a1").request.id == "a1"
+    assert "a1" == store.call("a1").request.id
 
 
 def ids(calls) -> list[str]:
@@ -182,7 +191,7 @@ def test_history_is_asked_by(history, asked, found):
 
 
 def test_history_is_asked_by_its_beginning(history, now):
-    assert ids(history.calls(since=now + timedelta(minutes=1))) == ["3", "2"]
+    assert ["3", "2"] == ids(history.calls(since=now + timedelta(minutes=1)))
 
 
 def test_history_can_be_read_without_messages(history):
@@ -203,7 +212,7 @@ def test_a_store_can_be_written_while_history_is_read(history, make_request, mak
     reading = history.calls()
     next(reading)
     place(history, make_record(make_request("5")))
-    assert ids(reading) == ["2", "4", "1"]
+    assert ["2", "4", "1"] == ids(reading)
 
 
 def test_a_question_by_disposition_gets_the_answer_of_todays_ruleset(history, monkeypatch):
@@ -211,8 +220,8 @@ def test_a_question_by_disposition_gets_the_answer_of_todays_ruleset(history, mo
     with history._database.writing() as connection:
         connection.execute(update(opinion).values(ruleset="older", disposition="answered"))
     monkeypatch.setattr("probe.store.store._PAGE", 3)
-    assert ids(history.calls(disposition="answered")) == []
-    assert ids(history.calls(disposition="user_busy")) == ["3", "1"]
+    assert [] == ids(history.calls(disposition="answered"))
+    assert ["3", "1"] == ids(history.calls(disposition="user_busy"))
 
 
 def test_calls_that_must_be_over_are_marked_lost(store, make_request, now):
@@ -223,7 +232,7 @@ def test_calls_that_must_be_over_are_marked_lost(store, make_request, now):
     lost = CallRecord(request=old, started_at=now, ended_at=later, ending=Ending.LOST)
     assert (lost,) == store.mark_lost(later)
     assert [lost] == list(store.calls())
-    assert store.mark_lost(later) == ()
+    assert () == store.mark_lost(later)
 
 
 def test_facts_that_come_late_replace_the_guess_that_a_call_was_lost(store, make_request, make_record, now):

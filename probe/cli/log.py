@@ -1,0 +1,36 @@
+"""The daemon's story on stderr: structured, one event a line; phone numbers shortened unless asked for in full."""
+
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_NUMBER = re.compile(r"\+[0-9]{4,11}([0-9]{4})(?![0-9])")
+
+
+def start_log(*, full_numbers: bool) -> structlog.typing.FilteringBoundLogger:
+    """Set up the log: for people on a terminal, JSON Lines elsewhere."""
+    last = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    shorten = [] if full_numbers else [_shorten]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *shorten,
+            last,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return log
+
+
+def shortened(text: str) -> str:
+    """Write phone numbers by their last four digits: `+12025550101` as `...0101`."""
+    return _NUMBER.sub("...\\1", text)
+
+
+def _shorten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's own shape
+    return {key: shortened(value) if isinstance(value, str) else value for key, value in event.items()}

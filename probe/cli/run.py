@@ -1,0 +1,355 @@
+"""`probe run`: the daemon, until SIGTERM. SIGHUP reads the scenario files again."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from probe import announce, schedule
+from probe.agent.pool import Agent
+from probe.call import Ending
+from probe.cli.history import is_stopped, new_event_id, new_id, open_history
+from probe.cli.log import start_log
+from probe.cli.main import FINE
+from probe.cli.outside import now
+from probe.daemon import Daemon, change, tick, watch
+from probe.errors import ProbeError, ScenarioError, StoreError
+from probe.event import Endpoint
+from probe.judged import JudgedCall
+from probe.metrics import Metrics, serve
+from probe.report.tables import what_happened
+from probe.rounds import Road
+from probe.scenario import load_scenario
+from probe.scenario.guard import Refusal, allowed_by
+from probe.scenario.round import RoundState
+from probe.scenario.scenario import Scenario
+from probe.store import Store, this_process
+from probe.trunk import Trunk
+from probe.webhook import check_endpoint, deliver_pending
+
+_LEASE = timedelta(seconds=30)
+_RENEW = timedelta(seconds=10)
+_DELIVER_EVERY_S = 2.0
+_CALLS_END_S = 4.0  # ringing ones by CANCEL, answered ones by BYE
+_DELIVERIES_END_S = 3.0
+# Gone within 10 s of SIGTERM, even where a store that is locked keeps us waiting.
+_GONE_S = 9.0
+_UNHEALTHY_S = 15.0
+_PORTS = range(65_536)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch the scenarios until a signal comes."""
+    address = _address(arguments.http)
+    scenarios = _load_all(arguments.scenarios)
+    store = open_history(arguments)
+    try:
+        _take_the_lease(store)
+        asyncio.run(_Running(arguments, address, store, scenarios).until_stopped())
+    finally:
+        with contextlib.suppress(StoreError):  # the lease ends by itself
+            store.release(this_process())
+        store.close()
+    return FINE
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) not in _PORTS:
+        raise ScenarioError(f"--http {text!r} is no address; write it as 127.0.0.1:9616.")
+    return host.strip("[]"), int(port)
+
+
+def _load_all(paths: list[str]) -> list[Scenario]:
+    scenarios = [_load(path) for path in paths]
+    names = [scenario.name for scenario in scenarios]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ScenarioError(
+            f"Two scenario files are named {twice[0]}; rounds and limits go by that name, so rename one."
+        )
+    return scenarios
+
+
+def _load(path: str) -> Scenario:
+    scenario = load_scenario(path, os.environ)
+    if scenario.schedule is None:
+        raise ScenarioError(f"{path} has no schedule; give it a `schedule:` with cron, every or calendar.")
+    if scenario.endpoint:
+        check_endpoint(scenario.endpoint)
+    return scenario
+
+
+def _take_the_lease(store: Store) -> None:
+    if not store.hold(this_process(), now(), now() + _LEASE):
+        raise StoreError(
+            f"Another daemon works on this store: {_holder(store)}; stop it first, or name another store with --store."
+        )
+
+
+def _holder(store: Store) -> str:
+    """Say who holds the lease, in words that `kill` and `ps` understand."""
+    realm, _, process = (store.holder(now()) or "").partition("/")
+    pid = process.partition("/")[0] or "unknown"
+    here = realm == this_process().partition("/")[0]
+    return f"process {pid}" if here else f"process {pid} of another machine or container"
+
+
+class _Running:
+    """The daemon at work: it joins the tick, the agents, the deliveries and those who watch it."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, address: tuple[str, int], store: Store, scenarios: list[Scenario]
+    ) -> None:
+        self._paths: list[str] = arguments.scenarios
+        self._address = address
+        self._store = store
+        self._log = start_log(full_numbers=arguments.full_numbers)
+        self._metrics = Metrics()
+        self._stopping = asyncio.Event()
+        self._calls_over = asyncio.Event()
+        self._agents: dict[Trunk, Agent] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._renewed_at = now()
+        self._ticked = time.monotonic()
+        self._wrong: str | None = None
+        # Troubles since the last good tick; a row each is enough. True stands for those that are recorded.
+        self._troubles: dict[str, tuple[datetime, bool]] = {}
+        self._daemon = Daemon(store=store, clock=schedule, listener=self, new_id=new_id)
+        self._watched = [watch(scenario, self._road(scenario), self._daemon, now()) for scenario in scenarios]
+
+    async def until_stopped(self) -> None:
+        self._on_signals()
+        async with self._answering() as address, self._delivering():
+            self._log.info("started", scenarios=[one.scenario.name for one in self._watched], http=address)
+            await schedule.tick_until(self._stopping, self._tick, self._trouble)
+            self._daemon.leaving = True
+            self._must_be_gone()
+            await self._end_calls()
+        self._log.info("stopped")
+
+    async def _tick(self) -> None:
+        try:
+            await asyncio.to_thread(self._renew)
+            await tick(self._watched, self._daemon, now())
+        except StoreError as error:
+            # Nothing is dialled that could not be recorded; the next tick tries again.
+            self.failed(error)
+            self._trouble("tick_failed", now(), str(error))
+        else:
+            await self._all_is_well()
+        self._metrics.under_way.set(len(self._daemon.under_way))
+
+    async def _all_is_well(self) -> None:
+        if self._wrong is not None:
+            self._log.info("recovered", from_=self._wrong)
+        self._wrong = None
+        if self._troubles:
+            await asyncio.to_thread(self._record_troubles)
+            self._troubles.clear()
+        self._ticked = time.monotonic()
+        self._metrics.last_tick.set_to_current_time()
+        for one in self._watched:
+            self._metrics.next_round.labels(one.scenario.name).set(one.next_at.timestamp() if one.next_at else 0)
+
+    def _renew(self) -> None:
+        """Renew the lease; after a standstill it may be somebody else's."""
+        moment = now()
+        if self._renewed_at <= moment < self._renewed_at + _RENEW:
+            return
+        if not self._store.hold(this_process(), moment, moment + _LEASE):
+            raise StoreError(
+                f"Another daemon took this store over: {_holder(self._store)}; nothing is dialled here, so stop one"
+            )
+        self._renewed_at = moment
+
+    def _road(self, scenario: Scenario) -> Road:
+        if scenario.trunk not in self._agents:
+            self._agents[scenario.trunk] = Agent(scenario.trunk)
+        return Road(
+            agent=self._agents[scenario.trunk],
+            store=self._store,
+            allowed=allowed_by(scenario),
+            new_id=new_event_id,
+            now=now,
+            announce=announce,
+            stopped=is_stopped,
+            endpoint=scenario.endpoint,
+            lines=scenario.trunk.lines,
+            calls_per_second=scenario.trunk.calls_per_second,
+        )
+
+    # Signals.
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        """Read every file again; one bad file leaves all that was in force."""
+        try:
+            self._change_all(_load_all(self._paths))
+        except ProbeError as error:
+            self._log.error("reload_refused", why=str(error), in_force="the files as they were read before")
+        else:
+            self._log.info("reloaded", scenarios=[one.scenario.name for one in self._watched])
+
+    def _change_all(self, scenarios: list[Scenario]) -> None:
+        # A file keeps its path, and with it its name; so each is known already.
+        known = {one.scenario.name: one for one in self._watched}
+        for scenario in scenarios:
+            change(known[scenario.name], scenario, self._road(scenario), self._daemon, now())
+        for trunk in self._agents.keys() - {scenario.trunk for scenario in scenarios}:
+            task = asyncio.get_running_loop().create_task(self._retire(self._agents.pop(trunk)))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, agent: Agent) -> None:
+        """Let an agent go whose trunk no file names any more, when its calls are over."""
+        under_way = tuple(self._daemon.under_way)
+        if under_way:
+            await asyncio.wait(under_way)
+        await agent.close()
+
+    async def _end_calls(self) -> None:
+        """Cancel what rings and end what is answered."""
+        for task in self._retiring:
+            task.cancel()
+        for agent in self._agents.values():
+            agent.stop()
+        if self._daemon.under_way:
+            await asyncio.wait(tuple(self._daemon.under_way), timeout=_CALLS_END_S)
+        for agent in self._agents.values():
+            await agent.close()
+        with contextlib.suppress(StoreError):  # what cannot be written is found to be lost
+            await asyncio.to_thread(self._daemon.ledger.write_kept)
+        self._calls_over.set()
+
+    def _must_be_gone(self) -> None:
+        """Leave in time whatever happens: the store holds all that is to be gone on with."""
+        timer = threading.Timer(_GONE_S, os._exit, (FINE,))
+        timer.daemon = True
+        timer.start()
+
+    # Deliveries: tasks of their own, so that no receiver delays a call, and none another receiver.
+
+    @contextlib.asynccontextmanager
+    async def _delivering(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._deliver())
+        yield
+        await asyncio.wait({task})
+        late = set(self._deliveries.values())
+        if late:
+            _, late = await asyncio.wait(late, timeout=_DELIVERIES_END_S)
+        for one in late:
+            one.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _deliver(self) -> None:
+        """Look for what waits, until the last call is over and once more."""
+        while not self._calls_over.is_set():
+            self._deliver_once()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._calls_over.wait(), _DELIVER_EVERY_S)
+        self._deliver_once()
+
+    def _deliver_once(self) -> None:
+        endpoints = {one.scenario.endpoint for one in self._watched if one.scenario.endpoint}
+        for endpoint in endpoints:
+            if endpoint.name not in self._deliveries:
+                task = asyncio.get_running_loop().create_task(self._deliver_to(endpoint))
+                self._deliveries[endpoint.name] = task
+
+    async def _deliver_to(self, endpoint: Endpoint) -> None:
+        try:
+            await self._deliver_what_waits(endpoint)
+        except ProbeError as error:
+            self.failed(error)
+        finally:
+            del self._deliveries[endpoint.name]
+
+    async def _deliver_what_waits(self, endpoint: Endpoint) -> None:
+        outbox = self._store.outbox
+        waiting = await asyncio.to_thread(outbox.waiting, endpoint.name)
+        self._metrics.waiting.labels(endpoint.name).set(waiting)
+        # To open a client takes 30 ms, so it is not done for nothing.
+        if not waiting or not await asyncio.to_thread(outbox.pending, endpoint.name, now()):
+            return
+        done = await deliver_pending(outbox, endpoint, now=now)
+        self._metrics.waiting.labels(endpoint.name).set(done.waiting)
+        self._metrics.count_deliveries(endpoint.name, done.taken, done.failed)
+        if done.taken:
+            self._log.info("delivered", endpoint=endpoint.name, taken=done.taken, waiting=done.waiting)
+        for reason in dict.fromkeys(done.reasons):
+            self._log.warning("not_delivered", endpoint=endpoint.name, why=reason, waiting=done.waiting)
+        if done.disabled:
+            self._log.error("endpoint_disabled", endpoint=endpoint.name, why="it answered 410 Gone")
+
+    # Those who watch.
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[str]:
+        server = serve(self._metrics, *self._address, self._what_is_wrong)
+        try:
+            yield "{}:{}".format(*server.server_address[:2])
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+
+    def _what_is_wrong(self) -> str | None:
+        silent = time.monotonic() - self._ticked
+        return self._wrong or (f"no tick for {silent:.0f} s" if silent > _UNHEALTHY_S else None)
+
+    def _trouble(self, kind: str, at: datetime, why: str = "") -> None:
+        """Hear of a tick that was late, overlapped or failed: one line and one row until all is well again."""
+        self._metrics.count_trouble(kind)
+        if kind in self._troubles:
+            return
+        self._troubles[kind] = (at, False)
+        self._log.warning(kind, planned_at=at.isoformat(), why=why)
+        with contextlib.suppress(StoreError):
+            self._record_troubles()
+
+    def _record_troubles(self) -> None:
+        for kind, (at, is_recorded) in self._troubles.items():
+            if not is_recorded:
+                self._store.record_incident(kind, at, now())
+                self._troubles[kind] = (at, True)
+
+    def called(self, judged: JudgedCall) -> None:
+        self._metrics.count_call(judged)
+        request = judged.record.request
+        story = {
+            "scenario": request.scenario,
+            "caller": request.caller,
+            "callee": request.callee,
+            "disposition": judged.verdict.disposition.value,
+            "happened": what_happened(judged),
+            "id": request.id,
+        }
+        if judged.record.ending is Ending.GUARDED:
+            self._log.warning("refused", **story)
+        else:
+            self._log.info("called", **story)
+
+    def refused(self, refusal: Refusal) -> None:
+        self._metrics.count_refusal(refusal.request.scenario or "", refusal.rule)
+        request = refusal.request
+        self._log.info("not_placed", caller=request.caller, callee=request.callee, rule=refusal.rule, why=refusal.why)
+
+    def round_changed(self, scenario: str, round_id: str, state: RoundState, why: str) -> None:
+        self._metrics.count_round(scenario, state.value)
+        self._log.info("round", scenario=scenario, round=round_id, state=state.value, why=why)
+
+    def failed(self, error: Exception) -> None:
+        if str(error) != self._wrong:
+            self._log.error("failed", why=str(error))
+        self._wrong = str(error)

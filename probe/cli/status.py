@@ -1,0 +1,84 @@
+"""`probe status`: what is scheduled, what ran, what was refused and why, what waits for delivery."""
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from probe import schedule
+from probe.cli.history import is_stopped, open_history, stop_file
+from probe.cli.main import FINE
+from probe.cli.outside import now, print_json
+from probe.documents import timestamp
+from probe.event import DeliveryState
+from probe.scenario import load_scenario
+from probe.store import Store
+
+_SINCE = timedelta(days=1)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell how the daemon of this store stands, over the last 24 hours."""
+    store = open_history(arguments)
+    document = _document(store, arguments.scenarios)
+    if arguments.json:
+        print_json(document)
+    else:
+        for line in _page(document):
+            print(line)
+    store.close()
+    return FINE
+
+
+def _document(store: Store, paths: list[str]) -> dict[str, object]:
+    since = now() - _SINCE
+    waiting = [one for one in store.outbox.deliveries() if one.state is DeliveryState.WAITING]
+    return {
+        "daemon": store.holder(now()),
+        "stop_file": str(stop_file()) if is_stopped() else None,
+        "paused": [{"kind": one.kind.value, "name": one.name, "why": one.why} for one in store.pauses()],
+        "scheduled": [_scheduled(path) for path in paths],
+        "rounds": [
+            {"id": one.id, "state": one.state.value, "planned": one.planned, "why": one.why}
+            for one in store.rounds(since)
+        ],
+        "refused": _refused(store),
+        "incidents": [{"kind": one.kind, "at": timestamp(one.at)} for one in store.incidents(since)],
+        "deliveries_waiting": len(waiting),
+        "deliveries_failed_last": sorted({one.reason for one in waiting if one.reason}),
+    }
+
+
+def _scheduled(path: str) -> dict[str, str | None]:
+    scenario = load_scenario(path, os.environ)
+    start = schedule.next_start(scenario.schedule, now()) if scenario.schedule else None
+    return {"scenario": scenario.name, "next_round_at": timestamp(start) if start else None}
+
+
+def _refused(store: Store) -> list[dict[str, object]]:
+    refusals = store.refusals(now() - _SINCE)
+    counts = Counter(refusal.rule for refusal in refusals)
+    latest = {refusal.rule: refusal.why for refusal in reversed(refusals)}
+    return [{"rule": rule, "calls": count, "latest": latest[rule]} for rule, count in counts.most_common()]
+
+
+def _page(document: dict[str, object]) -> Iterator[str]:
+    yield f"daemon               {document['daemon'] or 'none runs on this store'}"
+    if document["stop_file"]:
+        yield f"STOPPED              by {document['stop_file']}: nothing is dialled until it is removed"
+    for title, key in (
+        ("paused", "paused"),
+        ("scheduled", "scheduled"),
+        ("rounds, 24 h", "rounds"),
+        ("refused, 24 h", "refused"),
+        ("incidents, 24 h", "incidents"),
+    ):
+        rows = document[key]
+        assert isinstance(rows, list)
+        for number, row in enumerate(rows or ["none"]):
+            words = row if isinstance(row, str) else "  ".join(str(value) for value in row.values() if value)
+            yield f"{title if number == 0 else '':<19}  {words}"
+    yield f"deliveries waiting   {document['deliveries_waiting']}"
+    for reason in document["deliveries_failed_last"] or ():  # type: ignore[attr-defined] # a list of texts, see above
+        yield f"{'':<19}  {reason}"

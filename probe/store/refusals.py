@@ -1,0 +1,45 @@
+"""Refusals in, as calls that were begun and ended by the guard; the same out again, with rule and reason apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from probe.call import CallRequest, Ending
+from probe.judged import JudgedCall
+from probe.store import rows
+from probe.store.schema import call, opinion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A call that was not placed, when that was decided, by which rule, and why."""
+
+    request: CallRequest
+    at: datetime
+    rule: str
+    why: str
+
+
+def write_refusals(connection: Connection, judged: Sequence[JudgedCall]) -> int:
+    """Write those whose planned call is not there yet, and say how many these are."""
+    by_key = {one.record.request.plan_key: one for one in judged}
+    there = select(call.c.plan_key).where(call.c.plan_key.in_(tuple(by_key)))
+    new = [by_key[key] for key in by_key.keys() - set(connection.execute(there).scalars())]
+    if new:
+        requests = [rows.request_row(one.record.request) | rows.ending_row(one) for one in new]
+        connection.execute(insert(call), requests)
+        connection.execute(insert(opinion), [rows.opinion_row(one) for one in new])
+    return len(new)
+
+
+def read_refusals(connection: Connection, since: datetime) -> tuple[Refused, ...]:
+    """Read what was refused since then, the newest first."""
+    chosen = select(call).where(call.c.ending == Ending.GUARDED.value, call.c.started_at >= since)
+    found = connection.execute(chosen.order_by(call.c.started_at.desc(), call.c.id.desc()))
+    return tuple(
+        Refused(request=rows.read_request(row), at=row.started_at, rule=rule, why=why)
+        for row in found
+        for rule, _, why in [(row.detail or "").partition(": ")]
+    )
