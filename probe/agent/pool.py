@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import random
+import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine
@@ -39,8 +40,10 @@ class _Stopped(Exception):  # noqa: N818 - no error: the program was told to sto
 class Agent:
     """Places calls on one trunk, at most `trunk.lines` at once."""
 
-    def __init__(self, trunk: Trunk) -> None:
+    def __init__(self, trunk: Trunk, first: "subprocess.Popen[bytes] | None" = None) -> None:
+        """`first` is a child process that was started ahead of time."""
         self._trunk = trunk
+        self._first = first
         self._route: Route | None = None
         self._children: list[Child] = []
         self._flights: dict[str, Reports] = {}
@@ -184,7 +187,8 @@ class Agent:
             elif isinstance(report, Failed):
                 self._sweep()
 
-        child = await start_child(start, take)
+        first, self._first = self._first, None
+        child = await start_child(start, take, first)
         if self._trunk.register:
             try:
                 await _await_registration(registered, self._trunk.name)

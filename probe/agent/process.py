@@ -1,23 +1,20 @@
 """The parent's side of one child process: orders go down, reports come up, and its death is told to its calls."""
 
 import asyncio
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
 from probe.agent.line import Failed, Obeyed, Order, Ready, Report, Start, decode, encode
+from probe.agent.start import start_process
 from probe.errors import AgentError
 from probe.stack import Change, Wire
 
 _LINE_LIMIT = 1 << 24
 _WORDS_KEPT = 2_000
-_START_S = 15.0
-# The library looks its own host's name up as it starts, and each silent nameserver would hold it up for 10 s.
-_ENVIRONMENT = {"RES_OPTIONS": "timeout:1 attempts:2"}
 _LIVING: set["asyncio.Task[None]"] = set()
+_START_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +119,11 @@ class Child:
         return said[-1] if said else "it ended without a word"
 
 
-async def start_child(start: Start, on_other: Callable[[Report], None]) -> Child:
-    """Start a child and its stack. AgentError when it cannot start."""
-    # Not asyncio's own subprocess: that kills a child whose transport is dropped, and a child must be left alone
-    # to cancel what still rings. Its own session: a signal from the terminal is the parent's to answer.
-    process = subprocess.Popen(  # noqa: ASYNC220 - our own program; starting it does not wait
-        [sys.executable, "-m", "probe.agent.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env=os.environ | _ENVIRONMENT,
-    )
+async def start_child(
+    start: Start, on_other: Callable[[Report], None], started: subprocess.Popen[bytes] | None = None
+) -> Child:
+    """Start a child's stack, in a process that was started before or a new one. AgentError when it cannot start."""
+    process = started or start_process()
     pipes = await _connect(process)
     first: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
 

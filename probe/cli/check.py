@@ -23,7 +23,7 @@ from probe.report.notices import complaints
 from probe.report.standings import standings_table
 from probe.report.tables import calls_table, summary, what_happened
 from probe.rounds import Plan, RoundResult, run_round
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 from probe.scenario.guard import allowed_by
 from probe.scenario.plan import matrix
 from probe.scenario.scenario import Scenario

@@ -14,7 +14,7 @@ from probe.cli.main import FINE, UNTESTED
 from probe.cli.outside import print_json
 from probe.errors import StoreError
 from probe.report.text import plain
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 
 _LIBRARIES = ("pjsua2-python", "apscheduler", "httpx", "tenacity", "sqlalchemy", "phonenumbers")
 _MARKS = {True: "ok  ", False: "FAIL", None: "    "}

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -34,10 +35,14 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def open_site(
-    arguments: argparse.Namespace, trunk: Trunk, allowed: Allowed, endpoint: Endpoint | None
+    arguments: argparse.Namespace,
+    trunk: Trunk,
+    allowed: Allowed,
+    endpoint: Endpoint | None,
+    first: "subprocess.Popen[bytes] | None" = None,
 ) -> AsyncIterator[Site]:
     """Start the agent and the store side by side, and stop calls on Ctrl-C or SIGTERM."""
-    agent = Agent(trunk)
+    agent = Agent(trunk, first)
     opening = asyncio.create_task(agent.open())
     store = await asyncio.to_thread(open_history, arguments)
     stopping = asyncio.Event()

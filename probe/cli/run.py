@@ -24,7 +24,7 @@ from probe.judged import JudgedCall
 from probe.metrics import Metrics, serve
 from probe.report.tables import what_happened
 from probe.rounds import Road
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 from probe.scenario.guard import Refusal, allowed_by
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Scenario
@@ -349,7 +349,8 @@ class _Running:
         self._metrics.count_round(scenario, state.value)
         self._log.info("round", scenario=scenario, round=round_id, state=state.value, why=why)
 
-    def failed(self, error: Exception) -> None:
-        if str(error) != self._wrong:
-            self._log.error("failed", why=str(error))
-        self._wrong = str(error)
+    def failed(self, error: BaseException) -> None:
+        why = str(error) if isinstance(error, ProbeError) else repr(error)
+        if why != self._wrong:
+            self._log.error("failed", why=why)
+        self._wrong = why

@@ -5,7 +5,7 @@ import json
 
 from probe.cli.main import FINE
 from probe.documents import document_schemas
-from probe.scenario import scenario_schema
+from probe.scenario.file_format import scenario_schema
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from probe.cli.main import FINE
 from probe.cli.outside import now, print_json
 from probe.documents import timestamp
 from probe.event import DeliveryState
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 from probe.store import Store
 
 _SINCE = timedelta(days=1)

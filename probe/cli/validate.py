@@ -6,7 +6,8 @@ import os
 from probe.cli.main import FINE, USAGE
 from probe.cli.outside import print_json, say
 from probe.errors import ScenarioError
-from probe.scenario import Scenario, load_scenario
+from probe.scenario.file import load_scenario
+from probe.scenario.scenario import Scenario
 
 
 def run(arguments: argparse.Namespace) -> int:

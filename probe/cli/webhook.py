@@ -10,7 +10,7 @@ from probe.cli.outside import now, print_json, say
 from probe.documents import timestamp
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import Delivery, DeliveryState, Endpoint
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 from probe.webhook import deliver_pending, make_test_event, send
 
 

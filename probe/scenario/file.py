@@ -5,14 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from probe.errors import ScenarioError
 from probe.event import Endpoint
 from probe.expectation import Expectation
-from probe.scenario import notation
 from probe.scenario.caller_file import FoundCaller, read_callers
 from probe.scenario.file_format import (
     CallerTable,
@@ -35,14 +33,11 @@ from probe.scenario.yaml_text import (
     Table,
     Text,
     at,
-    is_clean,
     plain,
     read_yaml,
     shown,
 )
 from probe.trunk import Transport, Trunk
-
-_Value = TypeVar("_Value")
 
 _LARGEST = 256 * 1024
 _LARGEST_CSV = 4 * 1024 * 1024
@@ -73,34 +68,6 @@ def read_scenario(text: str, source_name: str, environ: Mapping[str, str], read_
         return _read(text, source_name, environ, read_csv)
     except MistakesError as error:
         raise ScenarioError(sentences(source_name, error.mistakes)) from error
-
-
-def trunk_from_uri(uri: str, *, name: str = "adhoc", username: str | None = None, password: str | None = None) -> Trunk:
-    """Return the trunk of a `--trunk-uri`, everything else by default.
-
-    Raises ScenarioError for a wrong URI or user name, and for a password that holds a control character.
-    """
-    read = _argument("--trunk-uri", uri, notation.read_uri)
-    if username is not None:
-        _argument("--username", username, notation.read_user)
-    if password is not None and not is_clean(password):
-        raise ScenarioError("--password-env: the password holds a line break or a control character; take it out.")
-    return Trunk(
-        name=name,
-        host=read.host,
-        port=read.port,
-        transport=read.transport or Transport.UDP,
-        transport_given=read.transport is not None,
-        username=username,
-        password=password,
-    )
-
-
-def _argument(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise ScenarioError(f"{option}: {shown(text)} {error}") from error
 
 
 def _read_file(place: pathlib.Path, largest: int) -> str:

@@ -7,8 +7,8 @@ from attempted import NOON, ago
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.scenario import Rate
 from probe.scenario.buckets import first_full, room
+from probe.scenario.scenario import Rate
 
 MINUTE, QUARTER = Rate(count=1, window_s=60), Rate(count=3, window_s=900)
 HOUR, DAY = Rate(count=5, window_s=3600), Rate(count=10, window_s=86400)

@@ -11,10 +11,11 @@ from attempted import CALLEE, CALLER, ELSEWHERE, NOON, OTHER, TRUNK, ago, attemp
 
 from probe.call import CallRequest
 from probe.phone import normalise
-from probe.scenario import Allowed, Limits, allowed_by, check, load_scenario, matrix, on_loopback
-from probe.scenario.guard import reach
+from probe.scenario.file import load_scenario
+from probe.scenario.guard import Allowed, allowed_by, check, on_loopback, reach
 from probe.scenario.history import NOTHING, Pause, PauseKind, history_of
-from probe.scenario.scenario import Hours, Maintenance, Rate
+from probe.scenario.plan import matrix
+from probe.scenario.scenario import Hours, Limits, Maintenance, Rate
 from probe.trunk import Trunk
 
 VALID = Path(__file__).parents[1] / "data" / "scenarios" / "valid"

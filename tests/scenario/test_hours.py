@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.scenario import Hours, Limits
 from probe.scenario.hours import closed_by, next_open, zones_of
+from probe.scenario.scenario import Hours, Limits
 
 NEW_YORK = ("America/New_York",)
 NINE_TO_EIGHT = Limits()

@@ -10,10 +10,10 @@ from attempted import attempt
 
 from probe.call import CallRequest
 from probe.expectation import Expectation
-from probe.scenario import Caller, Destination, Hours, Limits, Rate, Scenario, Schedule, matrix, may_start, plan_key
 from probe.scenario.history import NOTHING, history_of
-from probe.scenario.plan import due, planned_minute
+from probe.scenario.plan import due, matrix, may_start, plan_key, planned_minute
 from probe.scenario.round import OpenRound
+from probe.scenario.scenario import Caller, Destination, Hours, Limits, Rate, Scenario, Schedule
 from probe.trunk import Trunk
 
 ANSWERED = Expectation(any_of=frozenset({"answered"}))

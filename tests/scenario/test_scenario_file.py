@@ -15,20 +15,10 @@ from hypothesis import strategies as st
 from probe.errors import ScenarioError
 from probe.event import Endpoint
 from probe.expectation import DISPOSITIONS, Expectation
-from probe.scenario import (
-    Caller,
-    Destination,
-    Hours,
-    Limits,
-    Rate,
-    Scenario,
-    Schedule,
-    load_scenario,
-    read_scenario,
-    scenario_schema,
-    trunk_from_uri,
-)
-from probe.scenario.scenario import Calendar, Maintenance
+from probe.scenario.file import load_scenario, read_scenario
+from probe.scenario.file_format import scenario_schema
+from probe.scenario.scenario import Calendar, Caller, Destination, Hours, Limits, Maintenance, Rate, Scenario, Schedule
+from probe.scenario.trunk_uri import trunk_from_uri
 from probe.trunk import IdentityHeader, Transport, Trunk
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from probe.errors import ScenarioError
-from probe.scenario import load_scenario
+from probe.scenario.file import load_scenario
 
 INVALID = Path(__file__).parents[1] / "data" / "scenarios" / "invalid"
 ENVIRON = {
