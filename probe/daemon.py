@@ -75,7 +75,7 @@ class Listener(Protocol):
     def called(self, judged: JudgedCall) -> None: ...
     def refused(self, refusal: Refusal) -> None: ...
     def round_changed(self, scenario: str, round_id: str, state: RoundState, why: str) -> None: ...
-    def failed(self, error: Exception) -> None: ...
+    def failed(self, error: BaseException) -> None: ...
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Watched:
 class Ledger:
     """The store, as the calls of a daemon see it: what cannot be written after a call is kept until it can be."""
 
-    def __init__(self, store: RoadStore, on_error: Callable[[Exception], None]) -> None:
+    def __init__(self, store: RoadStore, on_error: Callable[[BaseException], None]) -> None:
         self._store = store
         self._on_error = on_error
         self._kept: list[tuple[JudgedCall, Sequence[Event], str | None]] = []
@@ -145,6 +145,13 @@ class Daemon:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.store, self.listener.failed)
+
+    def ended(self, task: "asyncio.Task[None]") -> None:
+        """Forget a call that is over. What it raised is a fault of ours; its attempt will be found to be lost."""
+        del self.under_way[task]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.listener.failed(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +296,7 @@ def _place(wanted: _Wanted, watched: Sequence[Watched], daemon: Daemon) -> None:
         daemon.pace[trunk] = start_at + 1 / one.road.calls_per_second
         task = asyncio.get_running_loop().create_task(_place_one(one.road, daemon, request, start_at))
         daemon.under_way[task] = request
-        task.add_done_callback(daemon.under_way.pop)
+        task.add_done_callback(daemon.ended)
 
 
 def _free(trunk: str, watched: Iterable[Watched], daemon: Daemon) -> int:
@@ -302,12 +309,8 @@ async def _place_one(road: Road, daemon: Daemon, request: CallRequest, start_at:
     await asyncio.sleep(start_at - time.monotonic())
     if daemon.leaving:
         return
-    try:
-        judged = await place_call(request, road)
-    except StoreError as error:
-        # What cannot be recorded is not gone on with: the next tick meets the same store and dials nothing.
-        daemon.listener.failed(error)
-        return
+    # A StoreError goes to `ended`; the next tick meets the same store and dials nothing.
+    judged = await place_call(request, road)
     if judged is not None:
         daemon.listener.called(judged)
 

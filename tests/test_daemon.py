@@ -297,7 +297,8 @@ def test_killed_and_started_again_it_dials_no_planned_call_twice(store, seed):
         for life in range(40):
             house.restart()
             house.agent.seconds = 30 if (life + seed) % 4 == 0 else 0
-            await house.live(1 + (life * 7 + seed) % 5, settled=house.agent.seconds == 0)
+            await house.live(2 + (life * 7 + seed) % 5, settled=house.agent.seconds == 0)
+            await asyncio.sleep((life % 3) * 0.01)
             for task in tuple(house.daemon.under_way):
                 task.cancel()  # as a kill would: not one more word to the store
             await asyncio.gather(*house.daemon.under_way, return_exceptions=True)
@@ -317,6 +318,7 @@ def test_a_call_whose_process_died_is_told_to_be_lost(store):
     async def die():
         house.agent.seconds = 30
         await house.live(3, settled=False)
+        await asyncio.sleep(0.05)  # the call leaves
         for task in tuple(house.daemon.under_way):
             task.cancel()
         await asyncio.gather(*house.daemon.under_way, return_exceptions=True)
@@ -563,3 +565,17 @@ def test_a_daemon_that_leaves_begins_no_call(store):
     house.live_through(20)
     assert [] == house.agent.placed
     assert [] == list(store.calls())
+
+
+def test_a_fault_of_the_agent_is_told_and_the_round_goes_on(store):
+    house = House(store)
+
+    def break_once():
+        house.agent.on_call = lambda: None
+        raise RuntimeError("the agent is broken")
+
+    house.agent.on_call = break_once
+    house.live_through(118)
+    assert ["the agent is broken"] == house.listener.errors
+    assert PAIRS == house.agent.pairs
+    assert [Ending.LOST] == [judged.record.ending for judged in house.listener.calls if judged.record.ending == "lost"]

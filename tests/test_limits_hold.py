@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from probe import announce
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.rounds import Road, place_call
-from probe.scenario import Caller, Destination, Hours, Limits, Rate, Scenario, Schedule, allowed_by
-from probe.scenario.guard import reach
+from probe.scenario.guard import allowed_by, reach
 from probe.scenario.plan import due, plan_key
+from probe.scenario.scenario import Caller, Destination, Hours, Limits, Rate, Scenario, Schedule
 from probe.store import open_store
 from probe.trunk import Trunk
 

@@ -18,12 +18,14 @@ def first_full(times: Sequence[datetime], rates: Iterable[Rate], now: datetime) 
 
 def room(times: Iterable[datetime], rates: Sequence[Rate], start: datetime, end: datetime, most: int) -> int:
     """Count the calls that fit from `start` to before `end` if each is placed as soon as it may be; at most `most`."""
-    placed = sorted(times)
-    at = start
+    placed = sorted(time.timestamp() for time in times)  # thousands of steps: seconds are added faster than moments
+    windows = [(rate.count, rate.window_s) for rate in rates]
+    at, over = start.timestamp(), end.timestamp()
     for fitting in range(most):
-        while full := first_full(placed, rates, at):
-            at = full[1]
-        if at >= end:
+        for count, window_s in windows:
+            if len(placed) >= count:
+                at = max(at, placed[-count] + window_s)
+        if at >= over:
             return fitting
         insort(placed, at)
     return most

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
-from operator import attrgetter
 
 from probe.call import CallRequest
 from probe.expectation import Expectation, is_met
@@ -167,7 +166,7 @@ class _Tick:
         else:
             self._wait_for_calls_under_way()
             self._ask(follow_ups)
-            self._ask(self._paced(self._fitting(every, open_pairs, certainty)))
+            self._ask(self._paced(*self._timed(every, self._fitting(open_pairs, certainty))))
         return self._answer()
 
     def _wait_for_calls_under_way(self) -> None:
@@ -203,8 +202,8 @@ class _Tick:
     def _is_settled(self, caller: Caller, destination: Destination) -> bool:
         return self._key(caller.number, destination.number) in self._settled
 
-    def _fitting(self, every: list[Pair], open_pairs: list[Pair], certainty: Certainty) -> list[_Planned]:
-        """Give each pair that fits its time; those that were tried keep their places in the row."""
+    def _fitting(self, open_pairs: list[Pair], certainty: Certainty) -> set[tuple[str, str]]:
+        """Find the pairs that the limits leave room for, and name the others as not placed."""
         fitting = fit(
             open_pairs,
             self._scenario,
@@ -216,40 +215,39 @@ class _Tick:
         )
         for pair, rule, why in fitting.left:
             self._refuse(_Planned(*pair), rule, why)
-        keys = {(caller.number, destination.number) for caller, destination in fitting.pairs}
-        tried = {(attempt.caller, attempt.callee) for attempt in self._attempts}
-        row = [pair for pair in every if (pair[0].number, pair[1].number) in keys | tried] if tried else fitting.pairs
+        return {(caller.number, destination.number) for caller, destination in fitting.pairs}
+
+    def _timed(self, every: list[Pair], fitting: set[tuple[str, str]]) -> tuple[int, Iterator[_Planned]]:
+        """Give each pair that fits its time; those that were tried keep their places in the row."""
+        kept = fitting | {(attempt.caller, attempt.callee) for attempt in self._attempts}
+        row = [pair for pair in every if (pair[0].number, pair[1].number) in kept]
         times = slots(self._round, self._closes_at, len(row), self._jitter_s)
-        return [
-            _Planned(*pair, at=at)
-            for pair, at in zip(row, times, strict=True)
-            if (pair[0].number, pair[1].number) in keys
-        ]
+        timed = zip(row, times, strict=False)
+        return len(row), (_Planned(*pair, at=at) for pair, at in timed if (pair[0].number, pair[1].number) in fitting)
 
     @property
     def _jitter_s(self) -> int:
         return self._scenario.schedule.jitter_s if self._scenario.schedule else 0
 
-    def _paced(self, planned: list[_Planned]) -> Iterator[_Planned]:
+    def _paced(self, calls: int, timed: Iterator[_Planned]) -> Iterator[_Planned]:
         """Yield what is due, no faster than twice the pace of the round: what was missed comes in no burst."""
-        step = step_of(self._round, self._closes_at, len(planned) + len(self._attempts))
-        last = max(map(attrgetter("at"), self._attempts), default=None)
-        most = max(1, ceil(_CATCH_UP / step))
-        if last is not None and step > timedelta():
-            soonest = last + step / 2
-            most = min(most, int((self._now - last) / (step / 2)))
-            if most < 1:
-                self._found.next_at.append(soonest)
-        for one in planned:
+        pace = step_of(self._round, self._closes_at, calls) / 2
+        most = self._most_now(pace)
+        for one in timed:
             assert one.at is not None
             if one.at > self._now:
                 self._found.next_at.append(one.at)
                 return
-            if len(self._found.requests) < most:
-                yield one
-            else:
-                self._found.next_at.append(self._now + step / 2)
+            if len(self._found.requests) >= most:
+                self._found.next_at.append(self._now + pace)
                 return
+            yield one
+
+    def _most_now(self, pace: timedelta) -> int:
+        """Count how many calls of this round may start now."""
+        most = max(1, ceil(_CATCH_UP / (2 * pace)))
+        last = max((attempt.at for attempt in self._attempts), default=None)
+        return most if last is None else min(most, int((self._now - last) / pace))
 
     def _ask(self, planned: Iterable[_Planned]) -> None:
         """Take the calls that the guard would let through now; wait with those that it may let through in time."""

@@ -3,7 +3,7 @@
 Everything follows from the round's id, so that a restart plans the same again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -37,12 +37,13 @@ def step_of(round_: OpenRound, closes_at: datetime, calls: int) -> timedelta:
     return (closes_at - round_.starts_at) * _SHARE / max(calls, 1)
 
 
-def slots(round_: OpenRound, closes_at: datetime, calls: int, jitter_s: int) -> Sequence[datetime]:
-    """Return when each of so many calls is due: evenly over the round, each up to the jitter later."""
+def slots(round_: OpenRound, closes_at: datetime, calls: int, jitter_s: int) -> Iterator[datetime]:
+    """Yield when each of so many calls is due: evenly over the round, each up to the jitter later."""
     step = step_of(round_, closes_at, calls)
     late = min(timedelta(seconds=jitter_s), step)
     seed = _seeds(round_.id)[0] / 2**32
-    return [round_.starts_at + step * n + late * ((seed + n * _GOLDEN) % 1) for n in range(calls)]
+    for n in range(calls):
+        yield round_.starts_at + step * n + late * ((seed + n * _GOLDEN) % 1)
 
 
 def _seeds(text: str) -> tuple[int, int]:

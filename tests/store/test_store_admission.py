@@ -11,11 +11,10 @@ import pytest
 
 from probe.call import Ending
 from probe.judged import judge_call
-from probe.scenario import Allowed, Limits, Rate, check
-from probe.scenario.guard import Refusal, reach
+from probe.scenario.guard import Allowed, Refusal, check, reach
 from probe.scenario.history import NOTHING, AlreadyPlanned, Pause, PauseKind, Used, history_of
 from probe.scenario.round import RoundState
-from probe.scenario.scenario import Hours
+from probe.scenario.scenario import Hours, Limits, Rate
 from probe.store import open_store
 
 CALLER, CALLEE = "+12025550101", "+12025550191"
@@ -144,7 +143,8 @@ ADMIT = """
 import sys
 from datetime import UTC, datetime
 from probe.call import CallRequest
-from probe.scenario import Allowed, Limits, Rate, check
+from probe.scenario.guard import Allowed, check
+from probe.scenario.scenario import Limits, Rate
 from probe.scenario.scenario import Hours
 from probe.store import open_store
 limits = Limits(per_caller=(Rate(count=7, window_s=3600),), per_destination=(), hours=Hours(opens=0, closes=1440))

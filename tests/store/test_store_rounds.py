@@ -1,5 +1,6 @@
 """Rounds on a schedule, the lease of the one daemon, incidents, and an old store that is brought up to date."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_the_lease_of_a_killed_process_is_taken_over_and_that_of_a_living_one_is
         assert not store.hold(this_process(), now, now + HOUR)
         assert store.holder(now) is not None
         process.kill()
-        process.stdout.read()  # its end is the end of the process; nobody has waited for it yet
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has collected it yet
         assert store.hold(this_process(), now, now + HOUR)
     assert this_process() == store.holder(now)
 
