@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _document(store: Store, paths: list[str]) -> dict[str, object]:
     since = now() - _SINCE
-    waiting = [one for one in store.outbox.deliveries() if one.state is DeliveryState.WAITING]
+    waiting = store.outbox.deliveries(state=DeliveryState.WAITING)
     return {
         "daemon": store.holder(now()),
         "stop_file": str(stop_file()) if is_stopped() else None,

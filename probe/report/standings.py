@@ -13,7 +13,7 @@ _TONES: Final = {
     "suspect": Tone.DOUBT,
     "blocked": Tone.BAD,
 }
-_HEADINGS: Final = ("caller", "standing", "calls blocked", "blocked on", "through on", "unclear on")
+_HEADINGS: Final = ("caller", "standing", "blocked", "blocked on", "through on", "unclear on")
 _GAP: Final = Span("  ")
 
 

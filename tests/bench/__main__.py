@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import commands, reading, timing
+from tests.bench import commands, idle, planning, reading, timing
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parents[2] / "results" / "bench.json"
-BENCHES: tuple[Callable[[], Iterator[Figure]], ...] = (commands.measure, reading.measure, timing.measure)
+Measure = Callable[[], Iterator[Figure]]
+BENCHES: tuple[Measure, ...] = (commands.measure, reading.measure, timing.measure, planning.measure, idle.measure)
 
 
 def main() -> None:
