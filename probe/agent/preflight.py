@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ async def _reach(trunk: Trunk, hop: Hop, findings: list[Finding]) -> bool:
         findings.append(Finding(what="tls", ok=False, words=f"the certificate is refused: {error.verify_message}"))
         return False
     except (OSError, TimeoutError) as error:
-        words = f"no {hop.transport} connection to {hop.address}:{hop.port}: {error.strerror or 'no answer in time'}"
+        words = f"no {hop.transport} connection to {hop.address}:{hop.port}: {_why(error)}"
         findings.append(Finding(what="transport", ok=False, words=words))
         return False
     findings.extend(_connection(writer, hop))
@@ -89,6 +90,10 @@ def _tls(trunk: Trunk, hop: Hop) -> ssl.SSLContext | None:
 def _certified_name(hop: Hop) -> str | None:
     """RFC 5922 s4: the certificate is to name the domain that was asked for, not the host that SRV gave."""
     return hop.host if hop.transport is Transport.TLS else None
+
+
+def _why(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "no answer in time"
 
 
 def _connection(writer: asyncio.StreamWriter, hop: Hop) -> list[Finding]:

@@ -14,6 +14,7 @@ from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, worst
 from probe.cli.outside import now, page_width, print_json, print_lines, say
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
+from probe.cli.scenarios import load
 from probe.documents import call_document
 from probe.errors import ScenarioError
 from probe.judged import JudgedCall
@@ -23,7 +24,6 @@ from probe.report.notices import complaints
 from probe.report.standings import standings_table
 from probe.report.tables import calls_table, summary, what_happened
 from probe.rounds import Plan, RoundResult, run_round
-from probe.scenario.file import load_scenario
 from probe.scenario.guard import allowed_by
 from probe.scenario.plan import matrix
 from probe.scenario.scenario import Scenario
@@ -33,7 +33,7 @@ _SHORTEST_WAIT_S = 0.05
 
 def run(arguments: argparse.Namespace) -> int:
     """Check each scenario in turn; print the tables and give the worst exit code."""
-    scenarios = [_chosen(load_scenario(path, os.environ), arguments.only) for path in arguments.scenarios]
+    scenarios = [_chosen(load(path), arguments.only) for path in arguments.scenarios]
     if arguments.dry_run:
         return worst([_print_plan(arguments, scenario) for scenario in scenarios])
     results = _check_all(arguments, scenarios)

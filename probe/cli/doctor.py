@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import importlib.metadata
-import os
 import platform
 import subprocess
 import sys
@@ -12,9 +11,9 @@ from probe.agent.preflight import Finding, inspect
 from probe.cli.history import open_history
 from probe.cli.main import FINE, UNTESTED
 from probe.cli.outside import print_json
+from probe.cli.scenarios import load
 from probe.errors import StoreError
 from probe.report.text import plain
-from probe.scenario.file import load_scenario
 
 _LIBRARIES = ("pjsua2-python", "apscheduler", "httpx", "tenacity", "sqlalchemy", "phonenumbers")
 _MARKS = {True: "ok  ", False: "FAIL", None: "    "}
@@ -22,7 +21,7 @@ _MARKS = {True: "ok  ", False: "FAIL", None: "    "}
 
 def run(arguments: argparse.Namespace) -> int:
     """Test what a call would need, from the machine's own parts to the trunk's answer."""
-    scenario = load_scenario(arguments.scenario, os.environ)
+    scenario = load(arguments.scenario)
     findings = (*_machine(), _store(arguments), *asyncio.run(inspect(scenario.trunk)))
     for finding in findings:
         if arguments.json:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import dataclasses
+import importlib
 import os
 import subprocess
 from pathlib import Path
@@ -60,9 +61,17 @@ async def _place(
     arguments: argparse.Namespace, wanted: _Wanted, first: "subprocess.Popen[bytes] | None"
 ) -> JudgedCall | None:
     async with open_site(arguments, wanted.trunk, wanted.allowed, wanted.endpoint, first) as site:
-        judged = await place_call(wanted.request, site.road)
+        placing = asyncio.create_task(place_call(wanted.request, site.road))
+        await asyncio.to_thread(_load_the_rest)
+        judged = await placing
         await deliver(site)
         return judged
+
+
+def _load_the_rest() -> None:
+    """Load, while the phone rings, what tells of the call: no stop or answer has to wait for it."""
+    for name in ("probe.documents", "probe.report.show", "probe.webhook.delivery"):
+        importlib.import_module(name)
 
 
 def _read(arguments: argparse.Namespace) -> _Wanted:
@@ -81,9 +90,9 @@ def _read(arguments: argparse.Namespace) -> _Wanted:
 
 
 def _load(path: str) -> Scenario:
-    from probe.scenario.file import load_scenario  # noqa: PLC0415 - what reads files is heavy; --trunk-uri has no use for it
+    from probe.cli.scenarios import load  # noqa: PLC0415 - what reads files is heavy; --trunk-uri has no use for it
 
-    return load_scenario(path, os.environ)
+    return load(path)
 
 
 def _allowed_over(trunk: Trunk) -> Allowed:

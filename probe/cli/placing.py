@@ -90,7 +90,7 @@ async def deliver(site: Site) -> None:
     endpoint = site.road.endpoint
     if endpoint is None or site.stopping.is_set():
         return
-    from probe.webhook import deliver_pending  # noqa: PLC0415 - an HTTP client is heavy, and the call went before
+    from probe.webhook.delivery import deliver_pending  # noqa: PLC0415 - an HTTP client is heavy, and the call went before
 
     posting = asyncio.create_task(deliver_pending(site.store.outbox, endpoint, now=now))
     stopped = asyncio.create_task(site.stopping.wait())

@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from probe import announce, schedule
 from probe.agent.pool import Agent
@@ -17,6 +18,7 @@ from probe.cli.history import is_stopped, new_event_id, new_id, open_history
 from probe.cli.log import start_log
 from probe.cli.main import FINE
 from probe.cli.outside import now
+from probe.cli.scenarios import load
 from probe.daemon import Daemon, change, tick, watch
 from probe.errors import ProbeError, ScenarioError, StoreError
 from probe.event import Endpoint
@@ -24,13 +26,12 @@ from probe.judged import JudgedCall
 from probe.metrics import Metrics, serve
 from probe.report.tables import what_happened
 from probe.rounds import Road
-from probe.scenario.file import load_scenario
 from probe.scenario.guard import Refusal, allowed_by
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Scenario
 from probe.store import Store, this_process
 from probe.trunk import Trunk
-from probe.webhook import check_endpoint, deliver_pending
+from probe.webhook.delivery import deliver_pending
 
 _LEASE = timedelta(seconds=30)
 _RENEW = timedelta(seconds=10)
@@ -77,11 +78,9 @@ def _load_all(paths: list[str]) -> list[Scenario]:
 
 
 def _load(path: str) -> Scenario:
-    scenario = load_scenario(path, os.environ)
+    scenario = load(path)
     if scenario.schedule is None:
         raise ScenarioError(f"{path} has no schedule; give it a `schedule:` with cron, every or calendar.")
-    if scenario.endpoint:
-        check_endpoint(scenario.endpoint)
     return scenario
 
 
@@ -114,13 +113,14 @@ class _Running:
         self._stopping = asyncio.Event()
         self._calls_over = asyncio.Event()
         self._agents: dict[Trunk, Agent] = {}
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._renewed_at = now()
         self._ticked = time.monotonic()
         self._wrong: str | None = None
-        # Troubles since the last good tick; a row each is enough. True stands for those that are recorded.
-        self._troubles: dict[str, tuple[datetime, bool]] = {}
+        # The kinds of trouble since the last good tick: one line and one row each is enough.
+        self._troubled: set[str] = set()
+        self._unrecorded: list[tuple[str, datetime]] = []
         self._daemon = Daemon(store=store, clock=schedule, listener=self, new_id=new_id)
         self._watched = [watch(scenario, self._road(scenario), self._daemon, now()) for scenario in scenarios]
 
@@ -141,7 +141,7 @@ class _Running:
         except StoreError as error:
             # Nothing is dialled that could not be recorded; the next tick tries again.
             self.failed(error)
-            self._trouble("tick_failed", now(), str(error))
+            self._hear_of("tick_failed", now(), str(error))
         else:
             await self._all_is_well()
         self._metrics.under_way.set(len(self._daemon.under_way))
@@ -150,9 +150,8 @@ class _Running:
         if self._wrong is not None:
             self._log.info("recovered", from_=self._wrong)
         self._wrong = None
-        if self._troubles:
-            await asyncio.to_thread(self._record_troubles)
-            self._troubles.clear()
+        await self._record_troubles()
+        self._troubled.clear()
         self._ticked = time.monotonic()
         self._metrics.last_tick.set_to_current_time()
         for one in self._watched:
@@ -208,9 +207,12 @@ class _Running:
         for scenario in scenarios:
             change(known[scenario.name], scenario, self._road(scenario), self._daemon, now())
         for trunk in self._agents.keys() - {scenario.trunk for scenario in scenarios}:
-            task = asyncio.get_running_loop().create_task(self._retire(self._agents.pop(trunk)))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._in_background(self._retire(self._agents.pop(trunk)))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _retire(self, agent: Agent) -> None:
         """Let an agent go whose trunk no file names any more, when its calls are over."""
@@ -221,7 +223,7 @@ class _Running:
 
     async def _end_calls(self) -> None:
         """Cancel what rings and end what is answered."""
-        for task in self._retiring:
+        for task in self._background:
             task.cancel()
         for agent in self._agents.values():
             agent.stop()
@@ -309,20 +311,26 @@ class _Running:
         return self._wrong or (f"no tick for {silent:.0f} s" if silent > _UNHEALTHY_S else None)
 
     def _trouble(self, kind: str, at: datetime, why: str = "") -> None:
-        """Hear of a tick that was late, overlapped or failed: one line and one row until all is well again."""
-        self._metrics.count_trouble(kind)
-        if kind in self._troubles:
-            return
-        self._troubles[kind] = (at, False)
-        self._log.warning(kind, planned_at=at.isoformat(), why=why)
-        with contextlib.suppress(StoreError):
-            self._record_troubles()
+        """Hear of a tick that was late, overlapped or failed."""
+        self._hear_of(kind, at, why)
+        self._in_background(self._record_troubles())
 
-    def _record_troubles(self) -> None:
-        for kind, (at, is_recorded) in self._troubles.items():
-            if not is_recorded:
-                self._store.record_incident(kind, at, now())
-                self._troubles[kind] = (at, True)
+    def _hear_of(self, kind: str, at: datetime, why: str) -> None:
+        self._metrics.count_trouble(kind)
+        if kind not in self._troubled:
+            self._troubled.add(kind)
+            self._unrecorded.append((kind, at))
+            self._log.warning(kind, planned_at=at.isoformat(), why=why)
+
+    async def _record_troubles(self) -> None:
+        """Write a row for each trouble; what the store does not take now it gets after the next good tick."""
+        while self._unrecorded:
+            kind, at = self._unrecorded.pop(0)
+            try:
+                await asyncio.to_thread(self._store.record_incident, kind, at, now())
+            except StoreError:
+                self._unrecorded.insert(0, (kind, at))
+                return
 
     def called(self, judged: JudgedCall) -> None:
         self._metrics.count_call(judged)

@@ -1,7 +1,6 @@
 """`probe status`: what is scheduled, what ran, what was refused and why, what waits for delivery."""
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,9 +9,9 @@ from probe import schedule
 from probe.cli.history import is_stopped, open_history, stop_file
 from probe.cli.main import FINE
 from probe.cli.outside import now, print_json
+from probe.cli.scenarios import load
 from probe.documents import timestamp
 from probe.event import DeliveryState
-from probe.scenario.file import load_scenario
 from probe.store import Store
 
 _SINCE = timedelta(days=1)
@@ -51,7 +50,7 @@ def _document(store: Store, paths: list[str]) -> dict[str, object]:
 
 
 def _scheduled(path: str) -> dict[str, str | None]:
-    scenario = load_scenario(path, os.environ)
+    scenario = load(path)
     start = schedule.next_start(scenario.schedule, now()) if scenario.schedule else None
     return {"scenario": scenario.name, "next_round_at": timestamp(start) if start else None}
 

@@ -1,12 +1,11 @@
 """`probe validate`: scenario files in, a line for each out."""
 
 import argparse
-import os
 
 from probe.cli.main import FINE, USAGE
 from probe.cli.outside import print_json, say
+from probe.cli.scenarios import load
 from probe.errors import ScenarioError
-from probe.scenario.file import load_scenario
 from probe.scenario.scenario import Scenario
 
 
@@ -18,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _validate(path: str, *, as_json: bool) -> int:
     try:
-        scenario = load_scenario(path, os.environ)
+        scenario = load(path)
     except ScenarioError as error:
         if as_json:
             print_json({"file": path, "ok": False, "mistakes": str(error).splitlines()})

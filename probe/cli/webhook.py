@@ -2,16 +2,16 @@
 
 import argparse
 import asyncio
-import os
 
 from probe.cli.history import new_event_id, open_history
 from probe.cli.main import FINDING, FINE, UNTESTED
 from probe.cli.outside import now, print_json, say
+from probe.cli.scenarios import load
 from probe.documents import timestamp
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import Delivery, DeliveryState, Endpoint
-from probe.scenario.file import load_scenario
-from probe.webhook import deliver_pending, make_test_event, send
+from probe.webhook.body import make_test_event
+from probe.webhook.delivery import deliver_pending, send
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _endpoint(path: str) -> Endpoint:
-    endpoint = load_scenario(path, os.environ).endpoint
+    endpoint = load(path).endpoint
     if endpoint is None:
         raise ScenarioError(f"{path} names no webhook; give it a `webhook:` with url and secret.")
     return endpoint

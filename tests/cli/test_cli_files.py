@@ -102,3 +102,17 @@ def test_show_of_an_unknown_call_says_so(probe):
     said = probe("show", "no-such-call")
     assert said.code in {2, 3}
     assert 1 == said.err.count("\n")
+
+
+def test_a_webhook_in_the_clear_is_refused_before_anything_is_dialled(probe, tmp_path):
+    path = tmp_path / "clear.yaml"
+    path.write_text(
+        "trunk: {name: x, uri: 'sip:127.0.0.1:9'}\n"
+        "callers: [{number: +12025550101}]\n"
+        "destinations: [{number: +12025550190, consent: ours}]\n"
+        "limits: none\n"
+        "webhook: {url: 'http://hooks.example.com/x', secret: '${HOOK_SECRET}', events: [call.blocked]}\n"
+    )
+    said = probe("validate", path, env={"HOOK_SECRET": "whsec_" + "A" * 44})
+    assert (2, 1) == (said.code, said.err.count("\n"))
+    assert "https" in said.err
