@@ -17,6 +17,8 @@ install: $(INSTALLED)  ## set up .venv with the locked dependencies
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "probe needs CPython 3.11 or 3.12, where the pjsua2 wheels end; none is here. \
 	On Debian 12: apt-get install python3 python3-venv. Elsewhere: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)) and \
+	"probe needs CPython 3.11 or 3.12, where the pjsua2 wheels end; $(PYTHON) is %d.%d." % sys.version_info[:2])'
 	@PYTHON=$(PYTHON) .ci/system python
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
