@@ -330,5 +330,7 @@ def _finish(one: Watched, daemon: Daemon, over: OpenRound, now: datetime) -> Non
     )
     endpoint = one.road.endpoint
     addressed = ((event, endpoint.name),) if endpoint and event.type in endpoint.types else ()
-    daemon.store.finish_round(over.id, now, event.data["counts"], addressed)
-    daemon.listener.round_changed(over.scenario, over.id, RoundState.DONE, f"{len(calls)} of {planned} calls")
+    counts = event.data["counts"]
+    daemon.store.finish_round(over.id, now, counts, addressed)
+    words = f"{counts['placed']} of {planned} calls placed"
+    daemon.listener.round_changed(over.scenario, over.id, RoundState.DONE, words)
