@@ -23,6 +23,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Where Python is told to write no bytecode, each start would compile the program anew.
+	@$(VENV)/bin/python -m compileall -q probe
 	@touch $@
 
 demo: install  ## the main job against the carrier simulator, with webhooks

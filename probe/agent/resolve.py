@@ -4,28 +4,18 @@ One target is chosen, and no other is tried if it fails: a measurement says what
 """
 
 import asyncio
+import importlib
 import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
-from dns.nameserver import Do53Nameserver
-from dns.rdatatype import RdataType
+from types import ModuleType
 
 from probe.errors import TrunkError
 from probe.scenario.notation import read_uri
 from probe.trunk import Transport, Trunk
 
-_LIFETIME_S = 5.0
-_DNS_PORT = 53
 _DEFAULT_PORT = {Transport.UDP: 5060, Transport.TCP: 5060, Transport.TLS: 5061}
-# RFC 3263 s4.1: the NAPTR services that SIP defines.
-_SERVICES = {"SIP+D2U": Transport.UDP, "SIP+D2T": Transport.TCP, "SIPS+D2T": Transport.TLS}
-_SRV_PREFIX = {Transport.UDP: "_sip._udp.", Transport.TCP: "_sip._tcp.", Transport.TLS: "_sips._tcp."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +48,9 @@ async def resolve(host: str, port: int | None, transport: Transport | None, name
         chosen = transport or Transport.UDP
         address = await _address(host, nameservers)
         return Hop(host=host, address=address, port=port or _DEFAULT_PORT[chosen], transport=chosen)
-    resolver = _resolver(nameservers)
-    chosen = transport or await _by_naptr(resolver, host)
-    found = await _by_srv(resolver, host, chosen)
+    records = _dns()
+    chosen = transport or await records.transport_by_naptr(host, nameservers) or Transport.UDP
+    found = await records.target_by_srv(host, chosen, nameservers)
     if found is None:
         address = await _address(host, nameservers)
         return Hop(host=host, address=address, port=_DEFAULT_PORT[chosen], transport=chosen)
@@ -90,14 +80,15 @@ def media_address(local: str) -> str:
 
 def library_nameservers(given: Sequence[str]) -> tuple[str, ...]:
     """The nameservers that the SIP library itself may ask, given or the machine's: it knows IPv4 and port 53."""
-    try:
-        servers = given or [str(server) for server in dns.resolver.get_default_resolver().nameservers]
-    except dns.exception.DNSException:
-        servers = []
-    known = tuple(host for host, port in map(_nameserver, servers) if port == _DNS_PORT and ":" not in host)
-    if servers and not known:
+    known: tuple[str, ...] | None = _dns().plain_nameservers(given)
+    if known is None:
         raise TrunkError("For TLS the SIP library asks DNS itself; give the trunk a nameserver with IPv4 on port 53.")
     return known
+
+
+def _dns() -> ModuleType:
+    """DNS, loaded where a name has to be looked up: a trunk that is given by its address has no use for it."""
+    return importlib.import_module("probe.agent.records")
 
 
 def _is_address(host: str) -> bool:
@@ -108,64 +99,20 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _nameserver(text: str) -> tuple[str, int]:
-    """Read `address`, `address:port` or `[address]:port`."""
-    host, _, port = text.rpartition(":")
-    if _is_address(text) or not host:
-        return text, _DNS_PORT
-    return host.strip("[]"), int(port)
-
-
-def _resolver(nameservers: Sequence[str]) -> dns.asyncresolver.Resolver:
-    resolver = dns.asyncresolver.Resolver(configure=not nameservers)
-    if nameservers:
-        resolver.nameservers = [Do53Nameserver(*_nameserver(text)) for text in nameservers]
-    resolver.lifetime = _LIFETIME_S
-    return resolver
-
-
-async def _records(resolver: dns.asyncresolver.Resolver, name: str, kind: RdataType) -> list[Any]:
-    """Look a name up. No such record is an empty list; an unreachable nameserver too: A and AAAA decide then."""
-    try:
-        return list(await resolver.resolve(name, kind))
-    except (dns.exception.DNSException, OSError):
-        return []
-
-
-async def _by_naptr(resolver: dns.asyncresolver.Resolver, host: str) -> Transport:
-    records = await _records(resolver, host, RdataType.NAPTR)
-    ranked = sorted(records, key=lambda record: (record.order, record.preference))
-    services = (record.service.decode("ascii", "replace").upper() for record in ranked)
-    return next((_SERVICES[service] for service in services if service in _SERVICES), Transport.UDP)
-
-
-async def _by_srv(resolver: dns.asyncresolver.Resolver, host: str, transport: Transport) -> tuple[str, int] | None:
-    records = await _records(resolver, _SRV_PREFIX[transport] + host, RdataType.SRV)
-    if not records:
-        return None
-    # RFC 2782 draws lots by weight; a measurement takes the same one each time.
-    best = min(records, key=lambda record: (record.priority, -record.weight, str(record.target)))
-    return str(best.target).rstrip("."), best.port
-
-
 async def _address(host: str, nameservers: Sequence[str]) -> str:
     if _is_address(host):
         return host
     if nameservers:
-        return await _address_from(_resolver(nameservers), host)
+        found_there: str | None = await _dns().address_by_name(host, nameservers)
+        if found_there is None:
+            raise _unresolved(host)
+        return found_there
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise _unresolved(host) from error
     return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
-
-
-async def _address_from(resolver: dns.asyncresolver.Resolver, host: str) -> str:
-    for kind in (RdataType.A, RdataType.AAAA):
-        for record in await _records(resolver, host, kind):
-            return str(record.address)
-    raise _unresolved(host)
 
 
 def _unresolved(host: str) -> TrunkError:

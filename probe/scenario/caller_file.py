@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probe.scenario import notation
+from probe.scenario.notation import shown
 from probe.scenario.scenario import Caller
-from probe.scenario.yaml_text import Mistake, Path, shown
+from probe.scenario.yaml_text import Mistake, Path
 
 _COLUMNS = ("number", "label", "campaign")
 

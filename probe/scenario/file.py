@@ -24,6 +24,7 @@ from probe.scenario.file_format import (
 )
 from probe.scenario.guard import on_loopback
 from probe.scenario.mistakes import SECRETS, from_validation, line_of, sentences
+from probe.scenario.notation import shown
 from probe.scenario.scenario import Calendar, Caller, Destination, Limits, Scenario, Schedule
 from probe.scenario.yaml_text import (
     Mistake,
@@ -35,7 +36,6 @@ from probe.scenario.yaml_text import (
     at,
     plain,
     read_yaml,
-    shown,
 )
 from probe.trunk import Transport, Trunk
 

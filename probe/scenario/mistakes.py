@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from probe.scenario.yaml_text import List, Mistake, Node, Path, Step, Table, Text, at, shown
+from probe.scenario.notation import shown
+from probe.scenario.yaml_text import List, Mistake, Node, Path, Step, Table, Text, at
 
 _MOST = 20  # more than fit a screen help nobody
 

@@ -446,3 +446,15 @@ def _cron_place(text: str, low: int, high: int, names: tuple[str, ...]) -> int |
     if re.fullmatch(r"[0-9]{1,2}", text, re.ASCII) and low <= int(text) <= high:
         return int(text)
     return None
+
+
+def is_clean(text: str) -> bool:
+    """Say whether a text holds only what can be seen, and blanks."""
+    return text.isprintable()
+
+
+def shown(text: str) -> str:
+    """Quote a text of the file for a message: short, and with nothing in it that moves a cursor."""
+    text = re.sub(r":\S*@", ":…@", text)  # a password in a URI
+    short = text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - what fits a line beside the sentence
+    return '"' + "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in short) + '"'

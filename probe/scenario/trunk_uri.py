@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from probe.errors import ScenarioError
 from probe.scenario import notation
-from probe.scenario.yaml_text import is_clean, shown
+from probe.scenario.notation import is_clean, shown
 from probe.trunk import Transport, Trunk
 
 _Value = TypeVar("_Value")

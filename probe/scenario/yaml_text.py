@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from probe.scenario.notation import is_clean
+
 Step = str | int
 Path = tuple[Step, ...]
 
@@ -97,18 +99,6 @@ def at(node: Node, path: Path) -> Node | None:
         else:
             return None
     return node
-
-
-def is_clean(text: str) -> bool:
-    """Say whether a text holds only what can be seen, and blanks."""
-    return text.isprintable()
-
-
-def shown(text: str) -> str:
-    """Quote a text of the file for a message: short, and with nothing in it that moves a cursor."""
-    text = re.sub(r":\S*@", ":…@", text)  # a password in a URI
-    short = text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004 - what fits a line beside the sentence
-    return '"' + "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in short) + '"'
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> Mistake:

@@ -1,9 +1,9 @@
 """The bytes of a SIP response in, a `Response` out, whatever the bytes are (RFC 3261 s7.2)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from probe.sip.head import BLANKS, find_header, find_headers, read_head
+from probe.sip.head import BLANKS, read_head
 from probe.sip.reason import Reason, read_reasons
 
 _STATUS_LINE = re.compile(r"SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]++([0-9]++)(?![^ \t])(.*+)", re.IGNORECASE | re.DOTALL)
@@ -23,28 +23,41 @@ class Response:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     flaws: tuple[str, ...]
+    # The values of each header field by its name in lower case: many rules ask for many names.
+    named: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
 
     def header(self, name: str) -> str | None:
         """Give the first value of a header field, or None."""
-        return find_header(self.headers, name)
+        values = self.named.get(name.lower())
+        return values[0] if values else None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Give every value of a header field, in the order received."""
-        return find_headers(self.headers, name)
+        return tuple(self.named.get(name.lower(), ()))
 
 
 def read_response(raw: bytes) -> Response:
     """Read a response off the wire. Never raises; takes time linear in the size of `raw`."""
     head = read_head(raw)
     status, phrase, flaw = _read_status_line(head.start)
+    named = _by_name(head.headers)
     return Response(
         status=status,
         phrase=phrase,
-        reasons=read_reasons(find_headers(head.headers, "reason")),
+        reasons=read_reasons(tuple(named.get("reason", ()))),
         headers=head.headers,
         body=head.body,
         flaws=(flaw, *head.flaws) if flaw else head.flaws,
+        named=named,
     )
+
+
+def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    """Sort the values by name, without regard to case (RFC 3261 s7.3.1)."""
+    named: dict[str, list[str]] = {}
+    for name, value in headers:
+        named.setdefault(name.lower(), []).append(value)
+    return named
 
 
 def _read_status_line(start: str) -> tuple[int | None, str, str]:

@@ -72,7 +72,7 @@ round_ = Table(
 Index("round_planned", round_.c.scenario, round_.c.planned_at, unique=True)
 Index("round_started_at", round_.c.started_at)
 _open = round_.c.state == "open"
-Index("round_open", round_.c.scenario, sqlite_where=_open, postgresql_where=_open)
+Index("round_open", round_.c.scenario, sqlite_where=_open)
 
 # The columns up to `expect`, and `control_of`, are the fields of CallRequest, by name; those from `ended_at` to `media`
 # are empty until the end. `talk_ms` is the talk that counts against limits: the longest possible until the end, and
@@ -108,7 +108,7 @@ Index("call_caller", call.c.caller, call.c.started_at)
 Index("call_callee", call.c.callee, call.c.started_at)
 Index("call_round", call.c.round)
 _unfinished = call.c.ended_at.is_(None)
-Index("call_unfinished", call.c.started_at, sqlite_where=_unfinished, postgresql_where=_unfinished)
+Index("call_unfinished", call.c.started_at, sqlite_where=_unfinished)
 
 _placed = call.c.talk_ms.is_not(None)
 _refused = call.c.talk_ms.is_(None)
@@ -119,8 +119,8 @@ for _columns in (
     (call.c.scenario, call.c.started_at, call.c.talk_ms),
     (call.c.started_at,),
 ):
-    Index(f"attempt_{_columns[0].name}", *_columns, sqlite_where=_placed, postgresql_where=_placed)
-Index("refused_plan", call.c.round, call.c.plan_key, sqlite_where=_refused, postgresql_where=_refused)
+    Index(f"attempt_{_columns[0].name}", *_columns, sqlite_where=_placed)
+Index("refused_plan", call.c.round, call.c.plan_key, sqlite_where=_refused)
 Index("call_control_of", call.c.control_of)
 
 message = Table(
@@ -174,7 +174,7 @@ delivery = Table(
     Column("reason", PlainText),
 )
 _waiting = delivery.c.state == "waiting"
-Index("delivery_waiting", delivery.c.endpoint, delivery.c.event_seq, sqlite_where=_waiting, postgresql_where=_waiting)
+Index("delivery_waiting", delivery.c.endpoint, delivery.c.event_seq, sqlite_where=_waiting)
 
 # Only endpoints that are disabled stand here.
 endpoint = Table(

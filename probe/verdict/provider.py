@@ -124,11 +124,9 @@ def find_provider(response: Response, errors: tuple[ProviderError, ...]) -> Find
 def find_errors(response: Response) -> tuple[ProviderError, ...]:
     """Find every error code that a provider gives in a header of its own."""
     found = []
-    for name, value in response.headers:
-        row = HEADERS.get(name.lower())
-        code = row and _CODE.match(value)
-        if row and code:
-            found.append((row, code[0]))
+    for name in HEADERS.keys() & response.named.keys():
+        codes = map(_CODE.match, response.named[name])
+        found += [(HEADERS[name], code[0]) for code in codes if code]
     return tuple(found)
 
 

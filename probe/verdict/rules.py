@@ -6,6 +6,7 @@ what a provider says of itself, what is left of a damaged notice, and last the b
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from probe.call import Ending
 from probe.sip.visible import has_control
@@ -36,7 +37,7 @@ class Rule:
 
 def find(case: Case) -> Finding:
     """Give the finding of the first rule that holds; the last rule always does."""
-    for rule in RULES:
+    for rule in _rules_for(case.status, case.ending):
         if rule.when(case):
             found = rule.finding if isinstance(rule.finding, Finding) else rule.finding(case)
             return _with_flags(found, rule.flags(case)) if rule.flags else found
@@ -52,23 +53,52 @@ def _with_flags(finding: Finding, flags: tuple[str, ...]) -> Finding:
     )
 
 
-def _ended(ending: Ending) -> Callable[[Case], bool]:
-    return lambda c: c.ending is ending
+def _always(_: object) -> bool:
+    return True
 
 
-def _is_ours(c: Case) -> bool:
-    """We cancelled, and no real final response crossed our CANCEL."""
-    return c.ending is Ending.RING_LIMIT and c.status in (0, 487)
+@dataclass(frozen=True, slots=True)
+class _When:
+    """Holds where a test does, for some statuses and endings only, and is asked for no others."""
+
+    test: Callable[[Case], bool] = _always
+    status: Callable[[int], bool] = _always
+    ending: Ending | None = None  # None: any
+
+    def __call__(self, c: Case) -> bool:
+        return self.may_hold(c.status, c.ending) and self.test(c)
+
+    def may_hold(self, status: int, ending: Ending | None) -> bool:
+        return (self.ending is None or self.ending is ending) and self.status(status)
 
 
-def _bye_says(cause: int) -> Callable[[Case], bool]:
-    return lambda c: (
-        _is_answer(c) and any(r.cause == cause and r.protocol.lower() == "sip" for r in c.heard.bye_reasons)
+def _ended(ending: Ending, test: Callable[[Case], bool] = _always) -> _When:
+    return _When(test, ending=ending)
+
+
+def _at(status: int, test: Callable[[Case], bool]) -> _When:
+    return _When(test, status=status.__eq__)
+
+
+@lru_cache(maxsize=4096)
+def _rules_for(status: int, ending: Ending | None) -> tuple[Rule, ...]:
+    """Leave out the rules that cannot hold for this status and ending; the order stays."""
+    return tuple(rule for rule in RULES if not isinstance(rule.when, _When) or rule.when.may_hold(status, ending))
+
+
+def _is_ours(status: int) -> bool:
+    """No real final response crossed our CANCEL."""
+    return status in (0, 487)
+
+
+def _bye_says(cause: int) -> _When:
+    return _When(
+        lambda c: any(r.cause == cause and r.protocol.lower() == "sip" for r in c.heard.bye_reasons), status=_is_answer
     )
 
 
-def _is_answer(c: Case) -> bool:
-    return 200 <= c.status < 300  # noqa: PLR2004 - RFC 3261 s7.2: 2xx
+def _is_answer(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 - RFC 3261 s7.2: 2xx
 
 
 def _notice_is(kind: str, *conformances: Conformance) -> Callable[[Case], bool]:
@@ -81,10 +111,6 @@ def _is_damaged(c: Case) -> bool:
 
 def _says_607_or_608(cause: str) -> Callable[[Case], bool]:
     return lambda c: c.notice is not None and c.notice.kind == cause and str(c.status) != cause
-
-
-def _at(status: int, test: Callable[[Case], bool]) -> Callable[[Case], bool]:
-    return lambda c: c.status == status and test(c)
 
 
 def _is_stale(c: Case) -> bool:
@@ -139,8 +165,8 @@ def _traits(c: Case) -> tuple[str, ...]:
     return tuple([flag for flag, is_so in found.items() if is_so])
 
 
-def _is_status(*codes: int) -> Callable[[Case], bool]:
-    return lambda c: c.status in codes
+def _is_status(*codes: int) -> _When:
+    return _When(status=codes.__contains__)
 
 
 def _blames_identity(c: Case) -> bool:
@@ -182,20 +208,23 @@ ENDINGS = (
     ),
     Rule(_ended(Ending.AGENT_FAILED), certain(_NOBODY, "Our own SIP phone failed; the network is not to blame.")),
     Rule(
-        lambda c: c.ending is Ending.NO_RESPONSE and c.response is None,
+        _ended(Ending.NO_RESPONSE, lambda c: c.response is None),
         certain(_NOBODY, "Nothing came back from the trunk, so nothing is known about the number."),
     ),
     Rule(
-        lambda c: _is_ours(c) and c.rang,
+        _When(lambda c: c.rang, status=_is_ours, ending=Ending.RING_LIMIT),
         strong(Disposition.NO_ANSWER, "It rang until our own ring limit, and nobody answered; then we cancelled."),
     ),
     Rule(
-        _is_ours,
+        _When(status=_is_ours, ending=Ending.RING_LIMIT),
         strong(Disposition.TIMED_OUT, "The trunk took the call, but no phone rang until our own ring limit."),
     ),
     Rule(lambda c: c.response is None, certain(_NOBODY, "No final response came off the wire.")),
-    Rule(lambda c: c.status == 0, certain(_NOBODY, "What came back could not be read as a SIP response.")),
-    Rule(lambda c: c.status < 200, certain(_NOBODY, "This is a provisional response; the final one is missing.")),  # noqa: PLR2004 - 1xx
+    Rule(_is_status(0), certain(_NOBODY, "What came back could not be read as a SIP response.")),
+    Rule(
+        _When(status=lambda status: status < 200),  # noqa: PLR2004 - 1xx
+        certain(_NOBODY, "This is a provisional response; the final one is missing."),
+    ),
 )
 ANSWERS = (
     # RFC 8197 s4: 607 may be the cause of a BYE; RFC 8688 s3 says the same of 608.
@@ -213,7 +242,10 @@ ANSWERS = (
     ),
     Rule(_is_status(200), certain(Disposition.ANSWERED, "The call was answered.")),
     Rule(_is_status(202, 204), _by_status),
-    Rule(_is_answer, strong(Disposition.ANSWERED, "The call was answered, with an unusual status.", "unknown_code")),
+    Rule(
+        _When(status=_is_answer),
+        strong(Disposition.ANSWERED, "The call was answered, with an unusual status.", "unknown_code"),
+    ),
 )
 NOTICES = (
     Rule(
@@ -361,7 +393,7 @@ CODES = (
         _is_status(480),
         weak(Disposition.UNREACHABLE, "The called party is not available; some networks hide a block behind this."),
     ),
-    Rule(lambda c: c.status in BY_STATUS, _by_status),
+    Rule(_When(status=BY_STATUS.__contains__), _by_status),
     Rule(lambda _: True, _by_class),
 )
 RULES: tuple[Rule, ...] = (*ENDINGS, *ANSWERS, *NOTICES, *PLAIN_603, *CODES)
