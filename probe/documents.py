@@ -152,6 +152,8 @@ class CallDocument(_Document):
     campaign: Text | None = Field(description="of the caller ID, from the scenario")
     round: Text | None = Field(description="id of the round it belongs to")
     detail: Text | None = Field(description="our own words for why nothing could be asked or heard")
+    control_of: Text | None = Field(description="id of the refused call that this control call is held against")
+    control: Text | None = Field(description="id of the control call that was placed because of this one")
 
 
 class ExplainDocument(_Document):
@@ -282,8 +284,8 @@ def document_schemas() -> dict[str, Any]:
     }
 
 
-def call_document(judged: JudgedCall) -> CallDocument:
-    """Write one judged call as the interface has it."""
+def call_document(judged: JudgedCall, *, control: str | None = None) -> CallDocument:
+    """Write one judged call as the interface has it; `control` is the id of the control call placed because of it."""
     record, said = judged.record, judged.conversation
     request = record.request
     return CallDocument(
@@ -309,6 +311,8 @@ def call_document(judged: JudgedCall) -> CallDocument:
         campaign=request.campaign,
         round=request.round,
         detail=record.detail,
+        control_of=request.control_of,
+        control=control,
     )
 
 

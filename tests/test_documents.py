@@ -16,7 +16,7 @@ from probe.verdict import Heard, judge, read_notice
 
 CALL_KEYS = (
     "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional timing "
-    "notice verdict expected as_expected sip_call_id label campaign round detail"
+    "notice verdict expected as_expected sip_call_id label campaign round detail control_of control"
 )
 STANDING_KEYS = (
     "caller network standing since judged blocked blocked_share interval declined suspected inconclusive last_call_at "

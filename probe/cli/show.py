@@ -12,9 +12,11 @@ from probe.report.show import show
 
 def run(arguments: argparse.Namespace) -> int:
     """Show one call in full."""
-    judged = judge_call(open_history(arguments).call(arguments.id))
+    store = open_history(arguments)
+    judged = judge_call(store.call(arguments.id))
+    control = store.controls([judged.record.request.id]).get(judged.record.request.id)
     if arguments.json:
-        print_json(call_document(judged).plain())
+        print_json(call_document(judged, control=control).plain())
     else:
-        print_lines(show(judged, width=page_width()))
+        print_lines(show(judged, width=page_width(), control=control))
     return FINE

@@ -31,16 +31,16 @@ _EXPECTED_WORDS: Final = {
 }
 
 
-def show(call: JudgedCall, *, width: int | None) -> tuple[Line, ...]:
-    """Draw one call in full. `width` None is a pipe: sentences are not broken."""
-    return (*outcome(call, width=width), *_messages(call.record.messages))
+def show(call: JudgedCall, *, width: int | None, control: str | None = None) -> tuple[Line, ...]:
+    """Draw one call in full. `width` None is a pipe: sentences are not broken. `control` is its control call's id."""
+    return (*outcome(call, width=width, control=control), *_messages(call.record.messages))
 
 
-def outcome(call: JudgedCall, *, width: int | None) -> tuple[Line, ...]:
+def outcome(call: JudgedCall, *, width: int | None, control: str | None = None) -> tuple[Line, ...]:
     """Draw what came of one call, without its raw messages: what `probe call` prints."""
     return (
         line(verdict_title(call.verdict)),
-        *_facts(call, width),
+        *_facts(call, width, control),
         *because_section(call.verdict, width=width),
         *notice_section(call.notice, width=width),
         *steps_section(call.verdict, call.notice, width=width),
@@ -48,7 +48,7 @@ def outcome(call: JudgedCall, *, width: int | None) -> tuple[Line, ...]:
     )
 
 
-def _facts(call: JudgedCall, width: int | None) -> list[Line]:
+def _facts(call: JudgedCall, width: int | None, control: str | None) -> list[Line]:
     record, request, said = call.record, call.record.request, call.conversation
     expected = _EXPECTED_WORDS[expected_mark(call)]
     if request.expect:
@@ -66,6 +66,8 @@ def _facts(call: JudgedCall, width: int | None) -> list[Line]:
         "scenario": request.scenario,
         "consent": request.consent,
         "media": _media(call),
+        "control of": request.control_of,
+        "control": control,
         "id": request.id,
         "Call-ID": said.call_id,
     }
