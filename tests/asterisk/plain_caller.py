@@ -68,6 +68,7 @@ class Line:
         self.edge = at(host, carrier.port)
         self.call_id, self.cseq, self.invite = uuid.uuid4().hex, 0, ""
         self.to_tag, self.target, self.unread = "", "", b""
+        self.contact = ""  # what to state as our own contact, where it is not our address
         self.routes: list[str] = []
         self.media = socket.socket(family, socket.SOCK_DGRAM)
         self.media.bind((host, 0))
@@ -114,7 +115,7 @@ class Line:
             f"To: <sip:{callee}@{self.edge}>{self.to_tag}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.cseq} {method}",
-            f"Contact: <sip:{self.caller}@{self._here()};transport={self.transport}>",
+            f"Contact: {self.contact or f'<sip:{self.caller}@{self._here()};transport={self.transport}>'}",
             "Max-Forwards: 70",
             *extra,
             *(("Content-Type: application/sdp",) if body else ()),
@@ -231,6 +232,13 @@ def await_bye(line: Line, seen: Outcome) -> Outcome:
     if farewell is not None:
         line.answer(farewell)
     return replace(seen, farewell=farewell)
+
+
+def unregister_all(line: Line, username: str, password: str) -> None:
+    """Take out every contact of the account, whoever registered it (RFC 3261 s10.2.2)."""
+    line.contact = "*"
+    assert [401, 200] == register(line, username, password, expires=0)
+    line.contact = ""
 
 
 def register(line: Line, username: str, password: str, *, expires: int) -> list[int]:
