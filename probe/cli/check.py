@@ -8,11 +8,10 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, worst
-from probe.cli.outside import now, page_width, print_json, print_lines, say
+from probe.cli.outside import now, page_width, print_json, print_lines, require_place, say, write_file
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.cli.scenarios import load
 from probe.documents import call_document
@@ -36,14 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     scenarios = [_chosen(load(path), arguments.only) for path in arguments.scenarios]
     if arguments.dry_run:
         return worst([_print_plan(arguments, scenario) for scenario in scenarios])
+    require_place("--junit", arguments.junit)
     results = _check_all(arguments, scenarios)
     calls = [call for result in results for call in result.calls]
     a_round = sum(len(scenario.callers) * len(scenario.destinations) for scenario in scenarios)
     planned = a_round * arguments.repeat
-    if arguments.junit:
-        _write(Path(arguments.junit), junit(calls, planned=planned))
     if not arguments.json:
         _print_tables(results, calls)
+    if arguments.junit:
+        write_file(arguments.junit, junit(calls, planned=planned))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for annotation in annotations(calls):
             say(annotation)
@@ -155,10 +155,3 @@ def _print_plan(arguments: argparse.Namespace, scenario: Scenario) -> int:
         else:
             print(f"{'would not dial' if refusal else 'would dial'} {request.callee} from {request.caller} {why or ''}")
     return worst(codes)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be written ({error.strerror}).") from error

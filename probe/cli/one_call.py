@@ -6,12 +6,11 @@ import dataclasses
 import importlib
 import os
 import subprocess
-from pathlib import Path
 
 from probe.call import CallRequest
 from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, UNTESTED
-from probe.cli.outside import page_width, print_json, print_lines, say
+from probe.cli.outside import page_width, print_json, print_lines, require_place, say, write_file
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.errors import ScenarioError
 from probe.event import Endpoint
@@ -39,21 +38,22 @@ def place_one(arguments: argparse.Namespace, first: "subprocess.Popen[bytes] | N
     wanted = _read(arguments)
     if arguments.dry_run:
         return _print_plan(arguments, wanted)
+    require_place("--pcap", arguments.pcap)
     judged = asyncio.run(_place(arguments, wanted, first))
     if judged is None:
         return UNTESTED
-    if arguments.pcap:
-        from probe.report.pcap import write_pcap  # noqa: PLC0415 - this and the next two: no call waits for its report
-
-        _write(Path(arguments.pcap), write_pcap(judged.record))
     if arguments.json:
-        from probe.documents import call_document  # noqa: PLC0415
+        from probe.documents import call_document  # noqa: PLC0415 - this and the next two: no call waits for its report
 
         print_json(call_document(judged).plain())
     else:
         from probe.report.show import outcome  # noqa: PLC0415
 
         print_lines(outcome(judged, width=page_width()))
+    if arguments.pcap:
+        from probe.report.pcap import write_pcap  # noqa: PLC0415
+
+        write_file(arguments.pcap, write_pcap(judged.record))
     return exit_code([judged], 1)
 
 
@@ -172,10 +172,3 @@ def _print_plan(arguments: argparse.Namespace, wanted: _Wanted) -> int:
     else:
         print(f"would dial {request.callee} from {request.caller} over {wanted.trunk.uri}")
     return GUARDED if refusal else FINE
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be written ({error.strerror}).") from error

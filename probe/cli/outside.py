@@ -1,12 +1,15 @@
 """What the commands take from outside: the time, and where their words go."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
+from probe.errors import ScenarioError
 from probe.report.lines import Line, as_text
 
 
@@ -23,6 +26,23 @@ def say(words: str) -> None:
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON value on one line."""
     print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
+def require_place(option: str, path: str | None) -> None:
+    """Make sure that a file can be written before a phone rings for it. ScenarioError if it cannot."""
+    if path is None:
+        return
+    place = Path(path)
+    if place.is_dir() or not os.access(place if place.exists() else place.parent, os.W_OK):
+        raise ScenarioError(f"{option}: {place} cannot be written; name a file in a folder that is there and yours.")
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write what was asked for beside the answer."""
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise ScenarioError(f"{path} cannot be written ({error.strerror}).") from error
 
 
 def print_lines(lines: Iterable[Line]) -> None:

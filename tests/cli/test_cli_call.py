@@ -163,3 +163,9 @@ def await_ringing(probe):
             pass
         time.sleep(0.05)
     raise AssertionError("the call never began")
+
+
+def test_a_capture_that_cannot_be_written_rings_no_phone(call, probe, tmp_path):
+    said = call(ORDINARY, BAD, "--pcap", tmp_path / "no-such-folder" / "call.pcap")
+    assert (2, 1) == (said.code, said.err.count("\n"))
+    assert "" == probe("calls", "--json").out
