@@ -1,24 +1,38 @@
 # One verb each. `make demo` and `make test` need nothing but Debian and Python; they install the rest.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types tests asterisk asterisk-down bench lock clean
+.PHONY: help install pjsua2 demo test check lint types tests asterisk asterisk-down bench bench-native lock clean
 .DELETE_ON_ERROR:
 
-# The pjsua2 wheels end at CPython 3.12.
-PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { echo $$python; break; }; done)
-VENV := .venv
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+# Ready wheels of pjsua2 end at CPython 3.12, and for Linux there are none but for x86-64: elsewhere it is built here.
+NO_WHEEL := $(shell $(PYTHON) -c 'import platform, sys; \
+	print("" if sys.version_info < (3, 13) and (sys.platform != "linux" or platform.machine() == "x86_64") else "native")' 2>/dev/null)
+# `PJSUA2=native` with any target: the native user agent, in an environment of its own beside the wheel's.
+PJSUA2 :=
+VENV := $(if $(filter native,$(PJSUA2)),.venv-native,.venv)
 INSTALLED := $(VENV)/.installed
+NATIVE := $(VENV)/.native
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-install: $(INSTALLED)  ## set up .venv with the locked dependencies
+install: $(INSTALLED) $(if $(filter native,$(PJSUA2) $(NO_WHEEL)),$(NATIVE))  ## set up .venv with the locked dependencies
+
+pjsua2: $(INSTALLED)  ## the native user agent in place of the wheel: 2,000 calls a process, TLS 1.3
+	@PYTHON=$(PYTHON) .ci/system native
+	@wheel=$$($(VENV)/bin/python .ci/pjsua2) && \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall "$$wheel"
+	@touch $(NATIVE)
+
+$(NATIVE): $(INSTALLED) .ci/pjsua2
+	@$(MAKE) --no-print-directory pjsua2
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "probe needs CPython 3.11 or 3.12, where the pjsua2 wheels end; none is here. \
-	On Debian 12: apt-get install python3 python3-venv. Elsewhere: make PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)) and \
-	"probe needs CPython 3.11 or 3.12, where the pjsua2 wheels end; $(PYTHON) is %d.%d." % sys.version_info[:2])'
+	@test -n "$(PYTHON)" || { echo "probe needs CPython 3.11 or later; none is here. \
+	On Debian: apt-get install python3 python3-venv. Elsewhere: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	"probe needs CPython 3.11 or later; $(PYTHON) is %d.%d." % sys.version_info[:2])'
 	@PYTHON=$(PYTHON) .ci/system python
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -57,9 +71,13 @@ asterisk-down: install  ## take the Asterisk container down
 bench: install  ## the figures of the README, side by side with what they are compared to
 	@$(VENV)/bin/python -m tests.bench
 
+bench-native:  ## what the native user agent does in a second and at once, beside bare pjsua2 and SIPp
+	@$(MAKE) --no-print-directory PJSUA2=native install
+	@.venv-native/bin/python -m tests.bench native
+
 lock: install  ## make requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --extra dev --generate-hashes --no-annotate --no-header --universal --python-version 3.11 \
 		--no-emit-index-url pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-native build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

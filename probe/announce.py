@@ -4,19 +4,22 @@ Apart from `probe.event`, so that the rooms which only carry events need not kno
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from probe.call import Ending
+from probe.call import CallRequest, Ending
 from probe.documents import (
+    CallDocument,
+    ChangeDocument,
     CountsDocument,
     RoundDocument,
     RoundResultDocument,
     call_document,
     standing_document,
 )
-from probe.event import Event
-from probe.health import BLOCKED, Standing
+from probe.event import STANDING_CHANGED, Event
+from probe.health import BLOCKED, Change, Standing, Tally
+from probe.health.signals import attach, find_signals
 from probe.judged import JudgedCall
 from probe.verdict import Disposition
 
@@ -31,6 +34,39 @@ def call_blocked(judged: JudgedCall, *, event_id: str, now: datetime) -> Event:
     subject = judged.record.request.caller
     data = call_document(judged).plain()
     return Event(id=event_id, type="call.blocked", timestamp=now, data=data, subject=subject)
+
+
+def standing_changed(change: Change, calls: Iterable[JudgedCall], *, event_id: str, now: datetime) -> Event:
+    """Make the `number.standing_changed` event: the standing before and after, with the calls that changed it.
+
+    Of `calls`, those are told that the change names, with the control calls that they were held against.
+    """
+    data = ChangeDocument(
+        before=standing_document(change.before) if change.before else None,
+        after=standing_document(change.after),
+        calls=_behind(change, calls),
+        reminder=change.reminder,
+    )
+    return Event(id=event_id, type=STANDING_CHANGED, timestamp=now, data=data.plain(), subject=change.after.caller)
+
+
+def _behind(change: Change, calls: Iterable[JudgedCall]) -> tuple[CallDocument, ...]:
+    found = sorted((one for one in calls if _is_behind(change, one.record.request)), key=_started_at)
+    controls = {one.record.request.control_of: one.record.request.id for one in found}
+    return tuple(call_document(one, control=controls.get(one.record.request.id)) for one in found)
+
+
+def _is_behind(change: Change, request: CallRequest) -> bool:
+    return request.id in change.calls or request.control_of in change.calls
+
+
+def _started_at(judged: JudgedCall) -> tuple[datetime, str]:
+    return judged.record.started_at, judged.record.request.id
+
+
+def with_signals(standings: Sequence[Standing], tallies: Iterable[Tally]) -> tuple[Standing, ...]:
+    """Attach to each standing what ties its blocks together, as far as these counts show it."""
+    return attach(standings, find_signals(tallies, standings))
 
 
 def round_completed(  # noqa: PLR0913 - what a round is

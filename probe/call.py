@@ -59,7 +59,8 @@ class Media:
 class CallRequest:
     """A call that is asked for. `plan_key` is unique: the same planned call is never placed twice.
 
-    `control_of` is the id of the refused call that this one, from a known-good caller ID, is held against.
+    `control_of` is the id of the refused call that this one, from a known-good caller ID, is held against. `timezone`
+    is that of the called party, where the file gives it.
     """
 
     id: str
@@ -78,11 +79,39 @@ class CallRequest:
     hold_ms: int = 6_000
     expect: Expectation | None = None
     control_of: str | None = None
+    lead_source: str | None = None
+    tags: tuple[str, ...] = ()
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What is known of a call whose messages are not held: it was placed by others, or they were pruned.
+
+    Enough to judge the call as its messages would be: the final response without body and routing, the reasons of the
+    far end's BYE as header values, and times in ms from the INVITE. `provisional`: status, time, and whether it
+    brought a session description. `status` is None where nothing final was heard.
+    """
+
+    status: int | None
+    phrase: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    flaws: tuple[str, ...] = ()
+    provisional: tuple[tuple[int, float, bool], ...] = ()
+    final_ms: float | None = None
+    talk_ms: float | None = None
+    bye_reasons: tuple[str, ...] = ()
+    bye_from: Direction | None = None
+    cut: bool = False
+    sip_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """What happened. `detail` is our own or the library's word for why nothing could be asked; never a status."""
+    """What happened. `detail` is our own or the library's word for why nothing could be asked; never a status.
+
+    `imported` names where the facts come from, if another program placed the call.
+    """
 
     request: CallRequest
     started_at: datetime
@@ -91,3 +120,5 @@ class CallRecord:
     messages: tuple[Message, ...] = ()
     detail: str | None = None
     media: Media | None = None
+    digest: Digest | None = None
+    imported: str | None = None

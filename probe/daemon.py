@@ -15,11 +15,12 @@ from typing import Protocol
 
 from probe.call import CallRecord, CallRequest
 from probe.errors import StoreError
-from probe.event import Event
-from probe.health import assess
+from probe.health import Change
 from probe.health.evidence import Evidence, evidence_of
 from probe.judged import JudgedCall, judge_call
-from probe.rounds import Road, place_call
+from probe.reminders import Store as ReminderStore
+from probe.reminders import tell_what_lasts
+from probe.rounds import Road, Tell, place_call, standings_after
 from probe.rounds import Store as RoadStore
 from probe.scenario.guard import Refusal, reach
 from probe.scenario.history import AlreadyPlanned, History
@@ -34,11 +35,12 @@ LATE = timedelta(seconds=30)
 _MOST_MISSED = 500  # rounds recorded as missed after one outage; the words of the first stand for those before it
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=31))
 _SWEEP = timedelta(seconds=10)  # so often is looked for calls whose process died
+_TELL = timedelta(minutes=1)  # so often is looked for numbers that stay blocked
 _SOON_S = 1.0  # what may leave later than this is found again by the next tick
 _SURE = frozenset({Evidence.BLOCKED, Evidence.THROUGH})
 
 
-class Store(RoadStore, Protocol):
+class Store(RoadStore, ReminderStore, Protocol):
     """What the daemon asks of the store, beside what the road does."""
 
     def rounds(self, since: datetime) -> tuple[RoundRecord, ...]: ...
@@ -99,9 +101,11 @@ class Ledger:
     def __init__(self, store: RoadStore, on_error: Callable[[BaseException], None]) -> None:
         self._store = store
         self._on_error = on_error
-        self._kept: list[tuple[JudgedCall, Sequence[Event], str | None]] = []
+        self._kept: list[tuple[JudgedCall, Tell, str | None]] = []
         self._writing = threading.Lock()  # the tick writes in a thread, and a call that is about to leave in the loop
         self.refuse = store.refuse
+        self.standings = store.standings
+        self.tallies = store.tallies
         self.begin_round = store.begin_round
         self.finish_round = store.finish_round
 
@@ -112,12 +116,13 @@ class Ledger:
                 self._store.finish(*self._kept[0])
                 self._kept.pop(0)
 
-    def finish(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> None:
+    def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]:
         try:
-            self._store.finish(judged, events, endpoint)
+            return self._store.finish(judged, tell, endpoint)
         except StoreError as error:
-            self._kept.append((judged, events, endpoint))
+            self._kept.append((judged, tell, endpoint))
             self._on_error(error)
+            return ()
 
     def admit(
         self, request: CallRequest, started_at: datetime, gate: Callable[[History], Refusal | None], reach: timedelta
@@ -141,6 +146,7 @@ class Daemon:
     under_way: dict["asyncio.Task[None]", CallRequest] = field(default_factory=dict)
     pace: dict[str, float] = field(default_factory=dict)
     swept_at: datetime | None = None
+    told_at: datetime | None = None
     leaving: bool = False
 
     def __post_init__(self) -> None:
@@ -208,6 +214,7 @@ def _look(watched: Sequence[Watched], daemon: Daemon, now: datetime) -> list[_Wa
     wanted = [_Wanted(one, _go_on(one, daemon, now)) for one in watched]
     for one in watched:
         _start_rounds(one, daemon, now)
+    _remind(watched, daemon, now)
     return wanted
 
 
@@ -217,6 +224,14 @@ def _sweep(daemon: Daemon, now: datetime) -> None:
     for record in daemon.store.mark_lost(now):
         daemon.listener.called(judge_call(record))
     daemon.swept_at = now
+
+
+def _remind(watched: Sequence[Watched], daemon: Daemon, now: datetime) -> None:
+    """Look once a minute for what is to be told again; while there is more of it, with every tick."""
+    if daemon.told_at is not None and daemon.told_at <= now < daemon.told_at + _TELL:
+        return
+    if not tell_what_lasts([(one.scenario, one.road) for one in watched], daemon.store, now):
+        daemon.told_at = now
 
 
 def _start_rounds(one: Watched, daemon: Daemon, now: datetime) -> None:
@@ -320,7 +335,7 @@ def _finish(one: Watched, daemon: Daemon, over: OpenRound, now: datetime) -> Non
     planned = len(one.scenario.callers) * len(one.scenario.destinations)
     event = one.road.announce.round_completed(
         calls,
-        assess(calls),
+        standings_after(calls, one.road),
         round_id=over.id,
         scenario=over.scenario,
         planned=planned,

@@ -154,6 +154,9 @@ class CallDocument(_Document):
     detail: Text | None = Field(description="our own words for why nothing could be asked or heard")
     control_of: Text | None = Field(description="id of the refused call that this control call is held against")
     control: Text | None = Field(description="id of the control call that was placed because of this one")
+    imported: Text | None = Field(description="where the facts come from, if another program placed the call")
+    lead_source: Text | None = Field(description="of the caller ID, from the scenario")
+    tags: tuple[Text, ...] = Field(description="of the caller ID, from the scenario")
 
 
 class ExplainDocument(_Document):
@@ -181,12 +184,20 @@ class NoticeSeenDocument(_Document):
 
 
 class SignalDocument(_Document):
-    """What ties blocks together."""
+    """What ties blocks together: `hits` of `total` have it in common, and `other_hits` of `other_total` have not."""
 
     kind: Text
     dimension: Text
     value: Text
-    p: float = Field(description="the probability that it is chance")
+    p: float = Field(description="the probability that it is chance, corrected for all that was looked at")
+    caller: Text | None = Field(description="null where it speaks of all caller IDs")
+    network: Text | None = Field(description="null where it speaks of all networks")
+    hits: int
+    total: int
+    other_hits: int
+    other_total: int
+    since: Time | None = Field(description="of a change: when it began")
+    of: Text = Field(description="what is counted, such as calls")
 
 
 class StandingDocument(_Document):
@@ -205,7 +216,23 @@ class StandingDocument(_Document):
     inconclusive: int = Field(description="nothing could be learned; not among the judged")
     last_call_at: Time
     notices: tuple[NoticeSeenDocument, ...]
-    signals: tuple[SignalDocument, ...]
+    signals: tuple[SignalDocument, ...] = Field(
+        description="none in number.standing_changed, nor after a round of more than 200 caller IDs"
+    )
+    declined_share: Share | None = Field(description="declined / judged; null if none was judged")
+    refused_ms: Millis | None = Field(description="median time from the INVITE to the refusal of the blocked calls")
+    dispositions: dict[Disposition, int] = Field(description="all calls that were placed, by disposition")
+
+
+class ChangeDocument(_Document):
+    """A standing that changed, or (`reminder`) that goes on; `before` is null where there was no call before."""
+
+    before: StandingDocument | None
+    after: StandingDocument
+    calls: tuple[CallDocument, ...] = Field(
+        description="the calls that changed it, the oldest first, at most 20, and the control calls that settled them"
+    )
+    reminder: bool = Field(description="nothing changed: the number is still blocked")
 
 
 class RoundDocument(_Document):
@@ -253,6 +280,14 @@ class _RoundCompletedEvent(_Document):
     data: RoundResultDocument
 
 
+class _StandingChangedEvent(_Document):
+    """The standing of a caller ID on a network, or as a whole, changed."""
+
+    type: Literal["number.standing_changed"]
+    timestamp: Time
+    data: ChangeDocument
+
+
 class _WebhookTestEvent(_Document):
     """What `probe webhook test` sends."""
 
@@ -267,6 +302,7 @@ _PUBLISHED: dict[str, type[_Document]] = {
     "standing": StandingDocument,
     "call.blocked": _CallBlockedEvent,
     "round.completed": _RoundCompletedEvent,
+    "number.standing_changed": _StandingChangedEvent,
     "webhook.test": _WebhookTestEvent,
 }
 
@@ -313,6 +349,9 @@ def call_document(judged: JudgedCall, *, control: str | None = None) -> CallDocu
         detail=record.detail,
         control_of=request.control_of,
         control=control,
+        imported=record.imported,
+        lead_source=request.lead_source,
+        tags=request.tags,
     )
 
 

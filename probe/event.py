@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+STANDING_CHANGED: Final = "number.standing_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +26,15 @@ class Event:
 class Endpoint:
     """Where events go. `name` is the URL as written in the scenario file, before `${NAME}` is filled in.
 
-    The name is what is stored and printed. `url` and `secret` may hold secrets and are neither.
+    The name is what is stored and printed. `url` and `secret` may hold secrets and are neither. `remind_every_s` is how
+    often it is told again of a number that stays blocked; None is never.
     """
 
     name: str
     url: str = field(repr=False)
     secret: str = field(repr=False)
     types: frozenset[str]
+    remind_every_s: int | None = None
 
 
 class DeliveryState(StrEnum):

@@ -8,18 +8,23 @@ What is reported as heard comes from the library's message log, never from what 
 """
 
 import contextlib
+import ctypes
+import importlib.metadata
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import pjsua2 as pj
-
-from probe.stack import Account, Change, Happening, Incoming, Phase, Registered, Setup, Wire
+from probe.stack import Account, Build, Change, Happening, Incoming, Limits, Phase, Registered, Setup, Wire
 from probe.trunk import Transport
+
+try:
+    import pjsua2 as pj
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("pjsua2 is not installed; `make pjsua2` builds it for this Python") from error
 
 VERSION: str = pj.Endpoint().libVersion().full
 """The pjproject release, such as 2.15.1."""
@@ -27,11 +32,10 @@ VERSION: str = pj.Endpoint().libVersion().full
 CODECS = ("PCMU/8000", "PCMA/8000", "G722/16000")
 """Offered in this order and no others: what trunks take."""
 
-CALLS = 4
-"""Calls at once in one process: the wheel's PJSUA_MAX_CALLS. More is clamped without a word."""
-
-STARTS_PER_SECOND = 40.0
-"""The wheel aborts at more than about 24 call starts in 500 ms: it has 64 handles, and a call keeps two."""
+_MAX_CALLS = 65_536  # more than any build has: the library clamps it to its own without a word
+_OWN_HANDLES = 16  # for transports and look-ups
+_LOG_WORDS = 250  # what the log writes around a message
+_MOST_RTP_PORTS = 16_384
 
 _TRANSPORTS = {
     Transport.UDP: (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_UDP6),
@@ -45,10 +49,10 @@ _LOG_LEVEL = 4  # messages are logged from here on, and only if the console leve
 class _Writer(pj.LogWriter):  # type: ignore[misc] # pjsua2 has no types
     def __init__(self, note: Callable[[float, str], None]) -> None:
         super().__init__()
-        self._note = note
+        self.note = note
 
     def write(self, entry: Any) -> None:  # noqa: ANN401 - pjsua2 has no types
-        self._note(time.monotonic(), entry.msg)
+        self.note(time.monotonic(), entry.msg)
 
 
 class _Endpoint(pj.Endpoint):  # type: ignore[misc] # pjsua2 has no types
@@ -93,22 +97,69 @@ class _Call(pj.Call):  # type: ignore[misc] # pjsua2 has no types
         self._stack.media_changed(self)
 
 
-def describe_build() -> str:
-    """Say in a line what this build of the library is and what it cannot do."""
-    return f"pjsua2 {VERSION}, {CALLS} calls a process, TLS by {_tls_library()}"
+def read_build(setup: Setup, account: Account) -> Build:
+    """Say what this build of the library is and can do; the stack is started for it."""
+    stack = Stack(setup, account)
+    return Build(native=_is_native(), version=VERSION, limits=stack.limits, tls=_tls_library())
+
+
+def _is_native() -> bool:
+    """Say whether `make pjsua2` made it: what is packed there names its maker."""
+    try:
+        packed = importlib.metadata.distribution("pjsua2-python").read_text("WHEEL")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return "Generator: probe\n" in (packed or "")
+
+
+def _library() -> ctypes.CDLL:
+    """The extension itself: pjsua2 leaves out what the library's C interface tells of its limits."""
+    loaded = next(module for name, module in sys.modules.items() if name.endswith("_pjsua2"))
+    return ctypes.CDLL(loaded.__file__)
 
 
 def _tls_library() -> str:
-    """Name the OpenSSL that the library brought along or found, and its age."""
-    loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace") if _HAS_MAPS else ""
-    found = re.search(r"libssl[^/\n]*\.so\.([0-9][0-9a-z.]*)", loaded)
-    version = found[1] if found else "an unknown library"
-    if version.startswith("1.0"):
-        return f"OpenSSL {version} (no TLS 1.3; without security fixes since the end of 2019)"
-    return f"OpenSSL {version}"
+    """Name the OpenSSL that the library is linked with, in its own words: `OpenSSL 3.0.15 3 Sep 2024`."""
+    library = _library()
+    for name in ("OpenSSL_version", "SSLeay_version"):  # the latter up to 1.0
+        if tell := getattr(library, name, None):
+            tell.restype = ctypes.c_char_p
+            return " ".join(tell(0).decode().split())
+    return ""
 
 
-_HAS_MAPS = sys.platform == "linux"
+def _read_limits(writer: _Writer) -> Limits:
+    """Ask the running library what it was compiled for; nothing here depends on which build it is.
+
+    A call keeps two handles (RTP and RTCP) until 500 ms after its end, and the wheel aborts when it runs out of
+    them: so many starts a second that the last half second's and those under way have theirs.
+    """
+    said: list[str] = []
+    note, writer.note = writer.note, lambda _at, text: said.append(text)
+    library = _library()
+    library.pj_dump_config()
+    library.pjsip_dump_config()
+    writer.note = note
+    compiled = {name: int(value) for name, value in _CONSTANT.findall("\n".join(said))}
+    handles = min(compiled["PJ_IOQUEUE_MAX_HANDLES"], _open_files())
+    calls = min(library.pjsua_call_get_max_count(), max(1, handles // 4))
+    return Limits(
+        calls=calls,
+        starts_per_second=max(1.0, float(handles - 2 * calls - _OWN_HANDLES)),
+        message_bytes=min(compiled["PJSIP_MAX_PKT_LEN"], compiled["PJ_LOG_MAX_SIZE"] - _LOG_WORDS),
+    )
+
+
+def _open_files() -> int:
+    """Raise the number of files that this process may have open to what the machine allows, and tell it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower bound than the one it tells
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed
+
+
+_CONSTANT = re.compile(r"^ *(PJ\w+) *: *(\d+)$", re.MULTILINE)
 _ENTRY = re.compile(r"(TX|RX) (\d+) bytes (?:Request|Response) msg [^\n]*? (?:to|from) (\w+) (\S+):\n")
 _END = "\n--end msg--"
 _FINAL = re.compile(rb"SIP/2\.0 [2-6]\d\d(?s:.*?)\nCSeq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|BYE)", re.IGNORECASE)
@@ -191,6 +242,7 @@ class Stack:
         self._endpoint.stack = self
         self._endpoint.libCreate()
         self._endpoint.libInit(self._endpoint_config())
+        self.limits = _read_limits(self._writer)
         self._endpoint.audDevManager().setNullDev()
         kind = _TRANSPORTS[self._setup.transport][self._setup.ipv6]
         self._transport_id = self._endpoint.transportCreate(
@@ -216,7 +268,7 @@ class Stack:
         config = pj.EpConfig()
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
-        config.uaConfig.maxCalls = self._setup.max_calls
+        config.uaConfig.maxCalls = _MAX_CALLS
         config.uaConfig.userAgent = self._setup.user_agent
         if self._setup.stun:
             config.uaConfig.stunServer.append(self._setup.stun)
@@ -272,7 +324,8 @@ class Stack:
         config.natConfig.contactRewriteUse = 0 if self._setup.public_address else 2
         # The wheel is built without IPv6 for media, and aborts when it is asked for.
         config.mediaConfig.transportConfig = self._transport_config(self._setup.rtp_port, self._setup.media_bind)
-        config.mediaConfig.transportConfig.portRange = 1000
+        # The library tries a hundred ports in a row: there are to be far more than those in use.
+        config.mediaConfig.transportConfig.portRange = min(_MOST_RTP_PORTS, max(1000, 8 * self.limits.calls))
         return config
 
     @property

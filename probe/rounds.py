@@ -5,14 +5,15 @@ A call request comes in; a judged call goes out, and everything that happened to
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
-from probe.call import CallRecord, CallRequest
-from probe.event import Endpoint, Event
-from probe.health import Standing, assess
+from probe.call import CallRecord, CallRequest, Ending
+from probe.event import STANDING_CHANGED, Endpoint, Event
+from probe.health import Change, Standing, Tally
 from probe.judged import JudgedCall, judge_call
 from probe.scenario.guard import Allowed, Refusal, check, reach, refused_record
 from probe.scenario.history import AlreadyPlanned, History
@@ -21,6 +22,13 @@ from probe.scenario.plan import may_start
 
 async def _no_patience(_until: datetime) -> bool:
     return False
+
+
+# To find the signals of more takes seconds, in which no call would start; `probe standing` and the page have them.
+_MOST_WITH_SIGNALS: Final = 200
+
+# Standings that changed, and the calls behind them, in; the events that tell of them out.
+Tell = Callable[[Sequence[Change], Sequence[JudgedCall]], Sequence[Event]]
 
 
 class Agent(Protocol):
@@ -35,8 +43,10 @@ class Store(Protocol):
     def admit(
         self, request: CallRequest, started_at: datetime, gate: Callable[[History], Refusal | None], reach: timedelta
     ) -> Refusal | AlreadyPlanned | None: ...
-    def finish(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> None: ...
-    def refuse(self, judged: JudgedCall, events: Sequence[Event], endpoint: str | None) -> bool: ...
+    def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]: ...
+    def refuse(self, judged: JudgedCall) -> bool: ...
+    def standings(self, callers: Collection[str]) -> tuple[Standing, ...]: ...
+    def tallies(self, callers: Collection[str]) -> tuple[Tally, ...]: ...
     def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> bool: ...
     def finish_round(
         self, round_id: str, ended_at: datetime, counts: Mapping[str, Any], events: Sequence[tuple[Event, str]]
@@ -48,6 +58,10 @@ class Announcer(Protocol):
 
     def is_blocked(self, judged: JudgedCall) -> bool: ...
     def call_blocked(self, judged: JudgedCall, *, event_id: str, now: datetime) -> Event: ...
+    def standing_changed(
+        self, change: Change, calls: Sequence[JudgedCall], *, event_id: str, now: datetime
+    ) -> Event: ...
+    def with_signals(self, standings: Sequence[Standing], tallies: Iterable[Tally]) -> tuple[Standing, ...]: ...
     def round_completed(  # noqa: PLR0913 - what a round is
         self,
         calls: Sequence[JudgedCall],
@@ -109,7 +123,7 @@ async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
     if answer is not None:
         return _refuse(answer, road)
     judged = judge_call(await road.agent.place(request))
-    road.store.finish(judged, _events(judged, road), _endpoint_name(road))
+    road.store.finish(judged, partial(_events, judged, road), _endpoint_name(road))
     return judged
 
 
@@ -139,7 +153,7 @@ async def run_round(
     started_at = road.now()
     road.store.begin_round(plan.id, plan.scenario, started_at, len(plan.requests))
     calls = await _place_all(plan.requests, road, stopping, on_call)
-    standings = assess(calls)
+    standings = standings_after(calls, road)
     ended_at = road.now()
     event = road.announce.round_completed(
         calls,
@@ -157,14 +171,37 @@ async def run_round(
 
 def _refuse(refusal: Refusal, road: Road) -> JudgedCall:
     judged = judge_call(refused_record(refusal, road.now()))
-    road.store.refuse(judged, (), None)
+    road.store.refuse(judged)
     return judged
 
 
-def _events(judged: JudgedCall, road: Road) -> tuple[Event, ...]:
-    if not _wanted("call.blocked", road) or not road.announce.is_blocked(judged):
-        return ()
-    return (road.announce.call_blocked(judged, event_id=road.new_id(), now=road.now()),)
+def standings_after(calls: Iterable[JudgedCall], road: Road) -> tuple[Standing, ...]:
+    """Give how the caller IDs stand that were called with, and what ties their blocks together, if they are not many.
+
+    What the guard refused is no call.
+    """
+    callers = {call.record.request.caller for call in calls if call.record.ending is not Ending.GUARDED}
+    standings = road.store.standings(callers)
+    if len(callers) > _MOST_WITH_SIGNALS:
+        return standings
+    return road.announce.with_signals(standings, road.store.tallies(callers))
+
+
+def _events(
+    judged: JudgedCall, road: Road, changes: Sequence[Change], calls: Sequence[JudgedCall]
+) -> tuple[Event, ...]:
+    events = []
+    if _wanted("call.blocked", road) and road.announce.is_blocked(judged):
+        events.append(road.announce.call_blocked(judged, event_id=road.new_id(), now=road.now()))
+    if _wanted(STANDING_CHANGED, road):
+        events += tell_standings(road, changes, calls)
+    return tuple(events)
+
+
+def tell_standings(road: Road, changes: Sequence[Change], calls: Sequence[JudgedCall]) -> tuple[Event, ...]:
+    """Make the event of each change of standing, with those of the calls that are behind it."""
+    tell = road.announce.standing_changed
+    return tuple(tell(change, calls, event_id=road.new_id(), now=road.now()) for change in changes)
 
 
 def _addressed(event: Event, road: Road) -> tuple[tuple[Event, str], ...]:

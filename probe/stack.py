@@ -94,8 +94,27 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the library can do in one process: calls at once, call starts a second, the largest message kept whole."""
+
+    calls: int
+    starts_per_second: float
+    message_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """Which library is installed: the one made by `make pjsua2` (`native`) or a ready one. `tls` names its OpenSSL."""
+
+    native: bool
+    version: str
+    limits: Limits
+    tls: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How to start the stack. `port` 0 takes a free one; `max_calls` is clamped by the build (wheel: 4).
+    """How to start the stack. `port` 0 takes a free one.
 
     `media_bind` is an IPv4 address: RTP goes over IPv4 even where SIP goes over IPv6.
     """
@@ -107,7 +126,6 @@ class Setup:
     port: int = 0
     public_address: str = ""
     rtp_port: int = 4000
-    max_calls: int = 4
     user_agent: str = "probe"
     stun: str | None = None
     nameservers: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
 """Raw responses in, placed calls out, judged by the real rooms: samples for the tests of several rooms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
+from probe.health import Accounts, Standing, observe
 from probe.judged import JudgedCall, judge_call
 
 START = datetime(2026, 11, 22, 10, 0, 0, 123_000, UTC)
@@ -99,6 +100,14 @@ def answered(*, ms: float = 3_100, held_ms: float = 6_000, **given: object) -> J
     )
     media = Media(codec="PCMU", rtp_sent=300, rtp_received=298)
     return placed(*messages, ending=Ending.ANSWERED, media=media, **given)
+
+
+def standings_of(calls: Iterable[JudgedCall]) -> tuple[Standing, ...]:
+    """What these calls add up to, in the order given."""
+    accounts = Accounts()
+    for seen in filter(None, map(observe, calls)):
+        accounts.add(seen)
+    return accounts.standings()
 
 
 def invite(call: CallRequest) -> bytes:

@@ -1,13 +1,13 @@
 from datetime import timedelta
 
 from jsonschema import Draft202012Validator
-from placed import BLOCKED, START, SUSPECTED, answered, refused, unplaced
+from placed import BLOCKED, START, SUSPECTED, answered, refused, standings_of, unplaced
 
-from probe.announce import call_blocked, is_blocked, round_completed
+from probe.announce import call_blocked, is_blocked, round_completed, standing_changed
 from probe.call import Ending
 from probe.documents import call_document, document_schemas, timestamp
 from probe.expectation import Expectation
-from probe.health import assess
+from probe.health import Change
 
 NOW = START + timedelta(minutes=5)
 ANSWERED = Expectation(any_of=frozenset({"answered"}))
@@ -38,7 +38,7 @@ def a_round():
 def completed(calls):
     return round_completed(
         calls,
-        assess(calls),
+        standings_of(calls),
         round_id="r1",
         scenario="daily",
         planned=8,
@@ -101,7 +101,7 @@ def test_a_round_tells_the_standing_of_each_caller_it_called():
         ("+12025550101", None, "unknown"),
         ("+12025550102", "t-mobile", "suspect"),
         ("+12025550102", "verizon", "suspect"),
-        ("+12025550102", None, "suspect"),
+        ("+12025550102", None, "blocked"),  # one call on each network, two as a whole
     ] == standings
     assert {
         "id": "r1",
@@ -114,3 +114,49 @@ def test_a_round_tells_the_standing_of_each_caller_it_called():
 
 def test_an_empty_round_is_valid():
     is_valid(completed([]))
+
+
+def a_change(*calls, **fields):
+    """A caller ID whose calls were all blocked, from no call at all."""
+    after = standings_of(calls)[0]
+    return Change(**{"before": None, "after": after, "calls": after.calls} | fields)
+
+
+def test_a_change_is_told_with_the_standings_and_the_whole_calls_the_oldest_first():
+    calls = [refused(*BLOCKED, at=START + timedelta(minutes=n), id=f"call-{n}") for n in range(3)]
+    event = standing_changed(a_change(*calls), calls[::-1], event_id="evt_1", now=NOW)
+    assert ("evt_1", "number.standing_changed", NOW, "+12025550101") == (
+        event.id,
+        event.type,
+        event.timestamp,
+        event.subject,
+    )
+    assert ["before", "after", "calls", "reminder"] == list(event.data)
+    assert (None, "blocked", False) == (event.data["before"], event.data["after"]["standing"], event.data["reminder"])
+    assert [call_document(call).plain() for call in calls] == event.data["calls"]
+    is_valid(event)
+
+
+def test_a_change_tells_no_call_that_is_not_behind_it():
+    calls = [refused(*BLOCKED, at=START + timedelta(minutes=n), id=f"call-{n}") for n in range(3)]
+    event = standing_changed(a_change(*calls, calls=("call-1",)), calls, event_id="evt_1", now=NOW)
+    assert ["call-1"] == [call["id"] for call in event.data["calls"]]
+
+
+def test_a_call_that_a_control_call_settled_is_told_with_it():
+    call = refused("603 Decline", id="suspect-1")
+    control = answered(id="control-1", caller="+12025550100", control_of="suspect-1", at=START + timedelta(minutes=1))
+    event = standing_changed(a_change(call, calls=("suspect-1",)), [control, call], event_id="evt_1", now=NOW)
+    assert [("suspect-1", None, "control-1"), ("control-1", "suspect-1", None)] == [
+        (told["id"], told["control_of"], told["control"]) for told in event.data["calls"]
+    ]
+    is_valid(event)
+
+
+def test_a_reminder_tells_the_same_standing_twice():
+    calls = [refused(*BLOCKED, at=START + timedelta(minutes=n), id=f"call-{n}") for n in range(3)]
+    standing = standings_of(calls)[0]
+    event = standing_changed(a_change(*calls, before=standing, reminder=True), calls, event_id="evt_1", now=NOW)
+    assert event.data["reminder"]
+    assert event.data["before"] == event.data["after"]
+    is_valid(event)

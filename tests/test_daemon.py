@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 
@@ -23,6 +25,8 @@ from probe.scenario.history import PauseKind
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Caller, Destination, Hours, Limits, Scenario, Schedule
 from probe.store import open_store
+from probe.store.schema import account
+from probe.store.standing import mark_stale
 from probe.trunk import Trunk
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -364,6 +368,114 @@ def test_the_clock_goes_a_day_ahead_and_there_is_no_burst(store, monkeypatch):
     assert len(keys) == len(set(keys))
 
 
+# What is told again.
+
+
+def standings_told(store, *, reminders):
+    return [
+        (one.endpoint, one.event.data["after"]["caller"][-3:], one.event.data["after"]["network"])
+        for one in reversed(store.outbox.deliveries())
+        if one.event.type == "number.standing_changed" and one.event.data["reminder"] is reminders
+    ]
+
+
+def reminding(every, name="https://hooks.example.com/", types=("number.standing_changed",)):
+    seconds = None if every is None else int(every.total_seconds())
+    return replace(ENDPOINT, name=name, types=frozenset(types), remind_every_s=seconds)
+
+
+def blocked_caller(store, number=CALLERS[0]):
+    """A caller ID that is blocked on network a, as the daemon finds it in the store."""
+    for at in range(3):
+        call = CallRequest(
+            id=f"{number}-{at}", plan_key=f"{number}-{at}", trunk="x", caller=number, callee=CALLEES[0], network="a"
+        )
+        began = NOON - DAY + at * MINUTE
+        store.begin(call, began)
+        store.finish(judge_call(record(call, began, began + SECOND, BLOCKED)))
+
+
+def watching(store, *scenarios):
+    """A daemon to which no round comes."""
+    return House(store, *scenarios, clock=Starts(NOON + 900 * DAY))
+
+
+ONE_OF_EACH = [("https://hooks.example.com/", "101", "a"), ("https://hooks.example.com/", "101", None)]
+
+
+def test_a_number_that_stays_blocked_is_told_again_as_often_as_the_file_asks(store):
+    blocked_caller(store)
+    house = watching(store, scenario(endpoint=reminding(DAY)))
+    for hour in range(3 * 24):
+        house.wall.now = NOON + hour * HOUR
+        house.live_through(3)
+    assert 3 * ONE_OF_EACH == standings_told(store, reminders=True)
+    assert [] == standings_told(store, reminders=False)
+
+
+def test_a_restart_tells_nothing_again(store):
+    blocked_caller(store)
+    house = watching(store, scenario(endpoint=reminding(DAY)))
+    for _ in range(5):
+        house.live_through(2)
+        house.restart()
+    assert ONE_OF_EACH == standings_told(store, reminders=True)
+
+
+@pytest.mark.parametrize("endpoint", [None, reminding(None), reminding(DAY, types=("call.blocked",))])
+def test_who_did_not_ask_is_not_told_again(store, endpoint):
+    blocked_caller(store)
+    watching(store, scenario(endpoint=endpoint)).live_through(3)
+    assert [] == standings_told(store, reminders=True)
+
+
+def test_only_the_numbers_of_the_file_are_told_of(store):
+    blocked_caller(store, "+12025550109")
+    house = watching(store, scenario(endpoint=reminding(DAY)))
+    house.live_through(3)
+    assert [] == standings_told(store, reminders=True)
+    house.scenarios = (scenario(control="+12025550109", endpoint=reminding(DAY)),)
+    house.restart()
+    house.live_through(3)
+    assert ["109", "109"] == [caller for _, caller, _ in standings_told(store, reminders=True)]
+
+
+def test_two_files_with_one_number_tell_both_endpoints(store):
+    blocked_caller(store)
+    one, other = "https://one.example.com/", "https://other.example.com/"
+    both = [
+        scenario("nightly", endpoint=reminding(DAY, one)),
+        scenario("hourly", callers=CALLERS[:1], endpoint=reminding(12 * HOUR, other)),
+    ]
+    house = watching(store, *both)
+    house.live_through(3)
+    house.wall.now = NOON + 13 * HOUR  # the shorter interval holds
+    house.live_through(3)
+    assert {one: 4, other: 4} == Counter(name for name, _, _ in standings_told(store, reminders=True))
+
+
+def test_what_an_import_changed_is_told_within_a_minute(store):
+    house = watching(store, scenario(endpoint=reminding(None)))
+    house.live_through(2)
+    blocked_caller(store)
+    with store._database.writing() as connection:
+        connection.execute(account.delete())  # as if nobody had added these calls up
+        mark_stale(connection, [CALLERS[0]])
+    house.live_through(62)
+    assert ONE_OF_EACH == standings_told(store, reminders=False)
+
+
+def test_many_reminders_are_spread_over_the_ticks(store):
+    callers = tuple(f"+120255501{number:02}" for number in range(12))
+    for number in callers:
+        blocked_caller(store, number)
+    house = watching(store, scenario(callers=callers, endpoint=reminding(DAY)))
+    house.live_through(1)
+    assert 0 < len(standings_told(store, reminders=True)) < 24
+    house.live_through(4)
+    assert 24 == len(set(standings_told(store, reminders=True)))
+
+
 # A store in trouble.
 
 
@@ -467,7 +579,7 @@ def test_what_is_kept_is_written_before_any_other_call_leaves(store):
     )
     store.begin(first, NOON)
     with read_only(store):
-        house.daemon.ledger.finish(judge_call(record(first, NOON, NOON)), (), None)
+        house.daemon.ledger.finish(judge_call(record(first, NOON, NOON)), lambda _changes, _calls: (), None)
         assert 1 == len(house.listener.errors)
     house.live_through(1)
     assert Ending.ANSWERED is store.call("first").ending

@@ -1,27 +1,30 @@
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from placed import BLOCKED, SDP, START, answered, placed, refused, request, response, unplaced
+from placed import BLOCKED, SDP, START, answered, placed, refused, request, response, standings_of, unplaced
 
 from probe.call import Direction, Ending
 from probe.documents import call_document, document_schemas, explain_document, standing_document, timestamp
 from probe.expectation import Expectation
-from probe.health import assess
+from probe.health import Signal
 from probe.sip import read_response
 from probe.verdict import Heard, judge, read_notice
 
 CALL_KEYS = (
     "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional timing "
-    "notice verdict expected as_expected sip_call_id label campaign round detail control_of control"
+    "notice verdict expected as_expected sip_call_id label campaign round detail control_of control imported "
+    "lead_source tags"
 )
 STANDING_KEYS = (
     "caller network standing since judged blocked blocked_share interval declined suspected inconclusive last_call_at "
-    "notices signals"
+    "notices signals declined_share refused_ms dispositions"
 )
+SIGNAL_KEYS = "kind dimension value p caller network hits total other_hits other_total since of"
 
 
 def is_valid(name, document):
@@ -104,16 +107,56 @@ def test_the_schema_refuses_a_call_with_a_missing_key():
 def test_a_standing_reads_as_the_interface_has_it():
     calls = [refused(*BLOCKED, at=START + timedelta(minutes=n)) for n in range(17)]
     calls += [answered(at=START + timedelta(hours=1, minutes=n)) for n in range(24)]
-    on_network, as_a_whole = [standing_document(standing).plain() for standing in assess(calls)]
+    on_network, as_a_whole = [standing_document(standing).plain() for standing in standings_of(calls)]
     assert STANDING_KEYS.split() == list(on_network)
     assert (41, 17, 0.415, [0.278, 0.566]) == tuple(
         on_network[key] for key in ("judged", "blocked", "blocked_share", "interval")
     )
+    assert (0.0, {"answered": 24, "analytics_blocked": 17}) == (
+        on_network["declined_share"],
+        on_network["dispositions"],
+    )
+    assert 412 == pytest.approx(on_network["refused_ms"], rel=0.05)  # times are kept in steps of an eighth of an octave
     seen = ["url", "tel", "email", "id", "location", "first_seen", "last_seen", "count"]
     assert seen == list(on_network["notices"][0])
     assert None is as_a_whole["network"]
     is_valid("standing", on_network)
     is_valid("standing", as_a_whole)
+
+
+def test_a_signal_begins_with_the_keys_of_the_interface():
+    signal = Signal(
+        kind="cluster",
+        dimension="campaign",
+        value="renewals",
+        p=0.0004,
+        network="verizon",
+        hits=9,
+        total=12,
+        other_hits=1,
+        other_total=80,
+        since=START,
+    )
+    (standing, _) = standings_of([answered()])
+    written = standing_document(replace(standing, signals=(signal,))).plain()
+    (told,) = written["signals"]
+    assert SIGNAL_KEYS.split() == list(told)
+    assert ("2026-11-22T10:00:00.123Z", None, "calls") == (told["since"], told["caller"], told["of"])
+    is_valid("standing", written)
+
+
+def test_a_call_says_what_the_scenario_says_of_its_caller_and_where_it_was_imported_from():
+    call = answered(label="Support", campaign="support", lead_source="web form", tags=("east", "day"))
+    written = call_document(replace(call, record=replace(call.record, imported="dialer.csv"))).plain()
+    told = {key: written[key] for key in ("label", "campaign", "lead_source", "tags", "imported")}
+    assert {
+        "label": "Support",
+        "campaign": "support",
+        "lead_source": "web form",
+        "tags": ["east", "day"],
+        "imported": "dialer.csv",
+    } == told
+    is_valid("call", written)
 
 
 def test_an_explanation_has_its_keys_in_order():

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import jsonschema
 import pytest
+from placed import BLOCKED as REFUSED
+from placed import START, answered, refused
 
 from probe import announce
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
+from probe.documents import document_schemas, timestamp
 from probe.errors import StoreError
 from probe.event import Endpoint
 from probe.rounds import Plan, Road, place_call, run_round
@@ -179,6 +183,37 @@ def test_a_round_tells_the_standing_of_each_caller_id(store):
     run(plan(matrix()), road(FarEnd(store), store))
     completed = next(d.event for d in store.outbox.deliveries() if d.event.type == "round.completed")
     assert set(CALLERS) == {standing["caller"] for standing in completed.data["standing"]}
+
+
+def known_cluster(store):
+    """A caller ID that one network blocks each time, and another never."""
+    for number in range(60):
+        network, at = ("verizon", "t-mobile")[number % 2], START - timedelta(hours=60 - number)
+        fields = {"id": f"past-{number}", "plan_key": f"past-{number}", "caller": CALLERS[0], "at": at}
+        judged = refused(*REFUSED, network=network, **fields) if number % 2 else answered(network=network, **fields)
+        store.begin(judged.record.request, at)
+        store.finish(judged)
+
+
+def completed_standing(store):
+    """The standing of the first caller ID as a whole, as the round tells it."""
+    run(plan(matrix()), road(FarEnd(store), store))
+    completed = next(d.event for d in store.outbox.deliveries() if d.event.type == "round.completed")
+    body = {"type": completed.type, "timestamp": timestamp(completed.timestamp), "data": completed.data}
+    jsonschema.validate(body, document_schemas()[completed.type])
+    return next(one for one in completed.data["standing"] if (one["caller"], one["network"]) == (CALLERS[0], None))
+
+
+def test_a_round_tells_what_ties_the_blocks_together(store):
+    known_cluster(store)
+    told = completed_standing(store)["signals"]
+    assert ("network", "t-mobile") in {(signal["dimension"], signal["value"]) for signal in told}
+
+
+def test_a_round_of_many_caller_ids_does_not_wait_for_signals(store, monkeypatch):
+    known_cluster(store)
+    monkeypatch.setattr("probe.rounds._MOST_WITH_SIGNALS", len(CALLERS) - 1)
+    assert [] == completed_standing(store)["signals"]
 
 
 @pytest.mark.parametrize("lines", [1, 2])

@@ -11,7 +11,7 @@ import sys
 import time
 
 from probe.agent.line import Dial, Failed, HangUp, Obeyed, Options, Order, Ready, Report, Start, decode, encode
-from probe.pjsip import CALLS, STARTS_PER_SECOND, VERSION, Stack
+from probe.pjsip import VERSION, Stack
 from probe.stack import Change, Happening, Incoming, Phase
 
 _BUSY_TURN_MS = 5
@@ -71,7 +71,10 @@ def _start(orders: _Orders, reports: _Reports) -> Stack | None:
     except RuntimeError as error:
         reports.send(Failed(call_id=None, why=str(error)))
         return None
-    reports.send(Ready(calls=CALLS, starts_per_second=STARTS_PER_SECOND, local=stack.local, version=VERSION))
+    limits = stack.limits
+    reports.send(
+        Ready(calls=limits.calls, starts_per_second=limits.starts_per_second, local=stack.local, version=VERSION)
+    )
     return stack
 
 
@@ -103,13 +106,21 @@ def _is_end(happening: Happening) -> bool:
 def _serve(stack: Stack, orders: _Orders, reports: _Reports) -> None:
     while not orders.ended:
         for order in orders.take(0.0 if stack.busy else _IDLE_WAIT_S):
+            # What came before the order is to be known first, such as the end of a connection; and where there are
+            # many orders, no answer is to wait for the last of them: its time would be told wrong.
+            stack.turn(0)
             _obey(stack, order, reports)
+            _report(stack, reports)
         stack.turn(_BUSY_TURN_MS if stack.busy else 0)
-        _refuse_calls(stack)
-        if stack.happenings:
-            # The end of a call goes last: whoever hears of it has all of the call's messages.
-            reports.send(*sorted(stack.happenings, key=_is_end))
-            stack.happenings.clear()
+        _report(stack, reports)
+
+
+def _report(stack: Stack, reports: _Reports) -> None:
+    _refuse_calls(stack)
+    if stack.happenings:
+        # The end of a call goes last: whoever hears of it has all of the call's messages.
+        reports.send(*sorted(stack.happenings, key=_is_end))
+        stack.happenings.clear()
 
 
 def _drain(stack: Stack) -> None:

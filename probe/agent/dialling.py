@@ -60,7 +60,7 @@ def _named(transport: Transport) -> str:
     return "" if transport is Transport.UDP else f";transport={transport}"
 
 
-def setup(route: Route, rtp_port: int, max_calls: int, user_agent: str) -> Setup:
+def setup(route: Route, rtp_port: int, user_agent: str) -> Setup:
     """How a child starts its stack for this trunk."""
     trunk = route.trunk
     return Setup(
@@ -70,7 +70,6 @@ def setup(route: Route, rtp_port: int, max_calls: int, user_agent: str) -> Setup
         media_bind=media_address(trunk.bind or route.local),
         public_address=trunk.public_address or "",
         rtp_port=rtp_port,
-        max_calls=max_calls,
         user_agent=user_agent,
         stun=trunk.stun,
         nameservers=_nameservers(route),

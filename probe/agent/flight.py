@@ -20,7 +20,8 @@ SILENCE_S = 8.0
 
 _ENDING_S = 4.0  # for the answer to our CANCEL or BYE
 _STOPPING_S = 1.2  # the same when the program is told to stop: it is gone within 2 s
-_OBEDIENCE_S = 1.0  # for the child to say that it has hung up
+_OBEDIENCE_S = 1.0  # for the child to say that it has hung up, or anything else: it may have a thousand to hang up
+_BUSY_S = 30.0  # so long at most is a child waited for that speaks of other calls only
 _FIRST_FINAL = 200  # RFC 3261 s7.2
 _FIRST_REFUSAL = 300
 _CHALLENGES = {401, 407}  # the same INVITE with credentials follows; if none does, the wait for it is short
@@ -57,7 +58,7 @@ Reports = asyncio.Queue[Report | Stop | None]
 
 @dataclass(slots=True)
 class Flight:
-    """The state of one call under way. `began` and `deadline` are time.monotonic() in seconds.
+    """The state of one call under way. `began`, `deadline` and `stopped_at` are time.monotonic() in seconds.
 
     `ended`: the library holds it to be over, which it says as soon as we hang up; the far end's answer is still to
     come. `leaked`: the library may still hold the call. `hung`: the child did not even say that it had hung up.
@@ -70,6 +71,8 @@ class Flight:
     wait: Wait = Wait.FIRST_WORD
     wires: list[Wire] = field(default_factory=list)
     stopped: Stopped | None = None
+    stopped_at: float = 0.0
+    patience_s: float = 0.0
     obeyed: bool = False
     trouble: str | None = None
     child_died: bool = False
@@ -94,15 +97,17 @@ def _patience(request: CallRequest) -> float:
     return min(SILENCE_S, request.ring_limit_ms / 1000)
 
 
-async def fly(flight: Flight, dial: Dial, order: Callable[[Order], None], reports: Reports) -> None:
-    """Dial and follow the call to its end."""
+async def fly(
+    flight: Flight, dial: Dial, order: Callable[[Order], None], reports: Reports, quiet_s: Callable[[], float]
+) -> None:
+    """Dial and follow the call to its end. `quiet_s` says for how long the child has said nothing of any call."""
     order(dial)
     while not flight.over:
         left = flight.deadline - time.monotonic()
         try:
             report = await asyncio.wait_for(reports.get(), max(left, 0))
         except TimeoutError:
-            _time_is_up(flight, order)
+            _time_is_up(flight, order, quiet_s)
         else:
             _take(flight, report, order)
     while not reports.empty():
@@ -112,11 +117,13 @@ async def fly(flight: Flight, dial: Dial, order: Callable[[Order], None], report
 def _hang_up(flight: Flight, order: Callable[[Order], None], why: Stopped, patience_s: float) -> None:
     flight.stopped = why
     flight.wait = Wait.END
-    flight.deadline = time.monotonic() + patience_s
+    flight.stopped_at = time.monotonic()
+    flight.patience_s = patience_s
+    flight.deadline = flight.stopped_at + patience_s
     order(HangUp(call_id=flight.call_id))
 
 
-def _time_is_up(flight: Flight, order: Callable[[Order], None]) -> None:
+def _time_is_up(flight: Flight, order: Callable[[Order], None], quiet_s: Callable[[], float]) -> None:
     match flight.wait:
         case Wait.FIRST_WORD:
             # There is nothing to cancel yet (RFC 3261 s9.1). The child keeps the call until it can be.
@@ -126,8 +133,18 @@ def _time_is_up(flight: Flight, order: Callable[[Order], None]) -> None:
         case Wait.HOLD:
             _hang_up(flight, order, Stopped.HELD, _ENDING_S)
         case Wait.END:
-            flight.hung = not flight.obeyed
-            flight.leaked = flight.over = True
+            _give_up(flight, quiet_s())
+
+
+def _give_up(flight: Flight, quiet_s: float) -> None:
+    """End the wait for an answer; but a child that has not even come to this call's order is waited for."""
+    now = time.monotonic()
+    disobeyed = flight.stopped is not None and not flight.obeyed
+    if disobeyed and quiet_s < _OBEDIENCE_S and now < flight.stopped_at + _BUSY_S:
+        flight.deadline = now + _OBEDIENCE_S - quiet_s
+        return
+    flight.hung = disobeyed and quiet_s >= _OBEDIENCE_S
+    flight.leaked = flight.over = True
 
 
 def _take(flight: Flight, report: Report | Stop | None, order: Callable[[Order], None]) -> None:
@@ -157,6 +174,7 @@ def _stop(flight: Flight, order: Callable[[Order], None]) -> None:
 
 def _obeyed(flight: Flight) -> None:
     flight.obeyed = True
+    flight.deadline = time.monotonic() + flight.patience_s
     if not flight.heard or flight.stopped is Stopped.UNREADABLE:
         flight.leaked = flight.over = True
 
@@ -165,12 +183,19 @@ def _heard(flight: Flight, wire: Wire, order: Callable[[Order], None]) -> None:
     flight.wires.append(wire)
     flight.over |= flight.ended and _is_settled(flight)
     if wire.sent:
+        _left(flight)
         return
     if flight.wait is Wait.FIRST_WORD:
         flight.wait = Wait.FINAL
         flight.deadline = _first_invite(flight) + flight.request.ring_limit_ms / 1000
     if wire.dropped and (_answers(wire, "INVITE") or 0) >= _FIRST_FINAL:
         _unreadable(flight, order)
+
+
+def _left(flight: Flight) -> None:
+    """Count the wait for a first word from when the INVITE left: the child may have had others to send before it."""
+    if flight.wait is Wait.FIRST_WORD:
+        flight.deadline = max(flight.deadline, _first_invite(flight) + _patience(flight.request))
 
 
 def _answers(wire: Wire, method: str) -> int | None:

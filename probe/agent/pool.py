@@ -25,8 +25,7 @@ from probe.errors import AgentError, TrunkError
 from probe.stack import Registered
 from probe.trunk import Trunk
 
-_MAX_CALLS = 2048  # asked for; the build clamps it
-_RTP_PORTS = range(10_000, 30_000, 100)  # below the ephemeral ports; each child starts at another
+_RTP_PORTS = range(10_000, 16_000, 100)  # below the ephemeral ports; each child starts at another
 _REGISTER_S = 8.0
 _LEAVING_S = 0.3
 
@@ -88,6 +87,7 @@ class Agent:
 
     async def _fly(self, child: Child, request: CallRequest) -> CallRecord:
         if self._stopping.is_set():
+            child.dials.release()
             raise _Stopped
         assert self._route is not None
         call_id = uuid.uuid4().hex
@@ -96,7 +96,7 @@ class Agent:
         child.calls[call_id] = reports.put_nowait
         self._flights[call_id] = reports
         try:
-            await fly(flight, invite(self._route, request, call_id), child.order, reports)
+            await fly(flight, invite(self._route, request, call_id), child.order, reports, lambda: child.quiet_s)
         finally:
             self._land(flight, child)
         if flight.child_died:
@@ -106,8 +106,9 @@ class Agent:
     def _land(self, flight: Flight, child: Child) -> None:
         del self._flights[flight.call_id]
         child.calls.pop(flight.call_id, None)
-        # A call that the library still holds keeps its line (pjproject issue 2992): the child takes no other.
-        child.retired |= flight.leaked
+        child.dialled(flight.call_id)
+        if flight.leaked:
+            child.leak()
         if flight.hung:
             child.kill()
 
@@ -137,6 +138,9 @@ class Agent:
                 await self._changed.wait()
         child.calls[place] = lambda _report: None
         await _pace(child)
+        await child.dials.acquire()
+        if not child.alive:
+            child.dials.release()  # for the next that waits, to find the same
         return child
 
     def _pick(self) -> Child | None:
@@ -176,7 +180,7 @@ class Agent:
             self._route = Route(trunk=self._trunk, hop=hop, local=local_address(hop))
         rtp_port = random.choice(_RTP_PORTS)  # noqa: S311 - spreads ports, guards nothing
         start = Start(
-            setup=setup(self._route, rtp_port, _MAX_CALLS, f"probe/{__version__}"),
+            setup=setup(self._route, rtp_port, f"probe/{__version__}"),
             account=account(self._route),
         )
         registered: asyncio.Future[Registered] = asyncio.get_running_loop().create_future()
@@ -221,7 +225,7 @@ async def _await_registration(registered: "asyncio.Future[Registered]", trunk: s
 
 
 async def _pace(child: Child) -> None:
-    """Keep call starts of one child apart: the wheel aborts when it runs out of handles."""
+    """Keep call starts of one child apart: a ready build of the library aborts when it runs out of handles."""
     assert child.ready is not None
     now = time.monotonic()
     begin = max(now, child.next_start)

@@ -120,7 +120,7 @@ async def _talk(route: Route, findings: list[Finding]) -> None:
 
 @contextlib.asynccontextmanager
 async def _child(route: Route, reports: "asyncio.Queue[Report]") -> AsyncIterator[Child]:
-    start = Start(setup=setup(route, _RTP_PORT, 1, f"probe/{__version__}"), account=account(route))
+    start = Start(setup=setup(route, _RTP_PORT, f"probe/{__version__}"), account=account(route))
     child = await start_child(start, reports.put_nowait)
     try:
         yield child

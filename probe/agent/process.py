@@ -2,15 +2,18 @@
 
 import asyncio
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from probe.agent.line import Failed, Obeyed, Order, Ready, Report, Start, decode, encode
+from probe.agent.line import Dial, Failed, Obeyed, Order, Ready, Report, Start, decode, encode
 from probe.agent.start import start_process
 from probe.errors import AgentError
 from probe.stack import Change, Wire
 
+_DIALS_AHEAD = 32
+_MOST_LEAKED = 4  # the share of its calls, one in so many, from which on a child is replaced
 _LINE_LIMIT = 1 << 24
 _WORDS_KEPT = 2_000
 _LIVING: set["asyncio.Task[None]"] = set()
@@ -41,8 +44,12 @@ class Child:
         self.calls: dict[str, Callable[[Report | None], None]] = {}
         self.ready: Ready | None = None
         self.retired = False
+        self._leaked = 0
         self.alive = True
         self.next_start = 0.0
+        self.dials = asyncio.Semaphore(_DIALS_AHEAD)
+        self._undialled: set[str] = set()
+        self._heard_at = time.monotonic()
         self._living = asyncio.create_task(self._live())
         # asyncio itself keeps no strong reference, and a child may outlive the pool that let it go.
         _LIVING.add(self._living)
@@ -56,15 +63,38 @@ class Child:
     @property
     def room(self) -> int:
         """How many calls it can hold at once; none, once it has died or is to take no more."""
-        return 0 if self.retired or not self.alive or self.ready is None else self.ready.calls
+        return 0 if self.retired or not self.alive or self.ready is None else self.ready.calls - self._leaked
+
+    def leak(self) -> None:
+        """Take note of a call that the library may still hold, with its place (pjproject issue 2992)."""
+        assert self.ready is not None
+        self._leaked += 1
+        self.retired |= self._leaked * _MOST_LEAKED >= self.ready.calls
+
+    @property
+    def quiet_s(self) -> float:
+        """For how long it has reported nothing, of whichever call."""
+        return time.monotonic() - self._heard_at
+
+    def dialled(self, call_id: str) -> None:
+        """Take note that the child has come to an order to dial, or that nobody waits for it any more."""
+        if call_id in self._undialled:
+            self._undialled.remove(call_id)
+            self.dials.release()
 
     def order(self, order: Order) -> None:
-        """Send an order. A child that has died has told its calls so by itself."""
+        """Send an order. A child that has died has told its calls so by itself.
+
+        To dial takes one of `dials`: an order to hang up is not to wait behind a thousand orders to dial.
+        """
+        if isinstance(order, Dial):
+            self._undialled.add(order.call_id)
         if self.alive and not self._pipes.orders.is_closing():
             self._pipes.orders.write(encode(order))
 
     def kill(self) -> None:
-        """End it at once: only for a child that does not answer."""
+        """End it at once: only for a child that does not answer. It takes no more calls while it dies."""
+        self.retired = True
         self._process.kill()
 
     def close(self) -> None:
@@ -80,6 +110,7 @@ class Child:
         listening = asyncio.create_task(self._listen())
         try:
             async for line in self._pipes.reports:
+                self._heard_at = time.monotonic()
                 self._take(decode(line))
             self.alive = False
             await listening
@@ -102,6 +133,7 @@ class Child:
         if isinstance(report, Ready):
             self.ready = report
         of_call = report.call_id if isinstance(report, Wire | Change | Failed | Obeyed) else None
+        self.dialled(of_call or "")
         tell = self.calls.get(of_call or "")
         if tell is None:
             self._on_other(report)

@@ -106,6 +106,7 @@ def _calls(command: argparse.ArgumentParser) -> None:
     command.add_argument("--scenario", metavar="NAME")
     command.add_argument("--disposition", metavar="NAME")
     command.add_argument("--limit", type=_positive, default=50, metavar="N", help="the newest N calls (50)")
+    command.add_argument("--csv", action="store_true", help="a table for spreadsheets on stdout")
     _json(command)
     _store(command)
 
@@ -114,6 +115,51 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="the call's id, or enough of its beginning")
     _json(command)
     _store(command)
+
+
+def _standing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("number", nargs="?", metavar="NUMBER", help="only this caller ID")
+    command.add_argument("--rebuild", action="store_true", help="judge and add up every call again first")
+    _json(command)
+    _store(command)
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-o", "--output", required=True, metavar="FILE.html", help="where the page goes")
+    command.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="also say what of these was not tested")
+    _store(command)
+
+
+def _redress(command: argparse.ArgumentParser) -> None:
+    command.add_argument("number", nargs="?", metavar="NUMBER", help="the caller ID; none: the whole book")
+    command.add_argument("-o", "--output", metavar="DIR", help="write the folder for the redress desk")
+    command.add_argument("--blocker", metavar="NAME", help="only the case with this blocker")
+    noted = command.add_mutually_exclusive_group()
+    noted.add_argument("--asked", action="store_true", help="note that redress was asked for")
+    noted.add_argument("--answered", action="store_true", help="note that the desk answered")
+    noted.add_argument("--cleared", action="store_true", help="note that the block was lifted")
+    _json(command)
+    _store(command)
+
+
+def _import(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="JSON Lines or CSV, or - for stdin; with --pcap a capture")
+    command.add_argument("--pcap", action="store_true", help="FILE is a capture; read with tshark")
+    command.add_argument("--network", metavar="NAME", help="the callees' network, where a row names none")
+    _json(command)
+    _store(command)
+
+
+def _prune(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--keep-days", type=_positive, default=90, metavar="DAYS", help="raw messages of calls that got through (90)"
+    )
+    command.add_argument(
+        "--keep-failures-days", type=_positive, default=400, metavar="DAYS", help="raw messages of all others (400)"
+    )
+    _json(command)
+    _store(command)
+    _dry_run(command)
 
 
 def _validate(command: argparse.ArgumentParser) -> None:
@@ -169,7 +215,7 @@ def _store(command: argparse.ArgumentParser) -> None:
 
 
 def _dry_run(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--dry-run", action="store_true", help="print what would be dialled; place nothing")
+    command.add_argument("--dry-run", action="store_true", help="say what would be done; do nothing")
 
 
 def _number(text: str, kind: type[float] | type[int], low: float, high: float) -> float:
@@ -211,6 +257,11 @@ _COMMANDS: dict[str, tuple[str, Add]] = {
     "resume": ("end a pause", _resume),
     "explain": ("read one SIP final response, or only its code, and say what it means", _explain),
     "calls": ("list the calls in the store", _calls),
+    "standing": ("the reputation of each caller ID, per network", _standing),
+    "report": ("one page about all caller IDs, to read and to attach to a ticket", _report),
+    "redress": ("the book of blocks, and everything that a blocker's redress desk asks for", _redress),
+    "import": ("judge calls that others placed, from JSON Lines, CSV or a capture", _import),
+    "prune": ("drop raw messages that are old; counts and verdicts stay", _prune),
     "show": ("show one call: ladder, messages, notice and verdict", _show),
     "validate": ("check scenario files", _validate),
     "schema": ("print the JSON Schema of scenario files, calls and webhook events", _schema),

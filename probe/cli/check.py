@@ -10,17 +10,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
 from probe.cli.history import new_id
-from probe.cli.main import FINE, GUARDED, worst
+from probe.cli.main import FINDING, FINE, GUARDED, worst
 from probe.cli.outside import now, page_width, print_json, print_lines, require_place, say, write_file
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.cli.scenarios import load
 from probe.documents import call_document
 from probe.errors import ScenarioError
 from probe.judged import JudgedCall
-from probe.report.github import annotations
+from probe.report.github import annotations, damage_annotations
 from probe.report.junit import junit
+from probe.report.lines import as_text
 from probe.report.notices import complaints
 from probe.report.standings import standings_table
+from probe.report.survival import Survived, survival_table, survived
 from probe.report.tables import calls_table, summary, what_happened
 from probe.rounds import Plan, RoundResult, run_round
 from probe.scenario.guard import allowed_by
@@ -36,20 +38,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return worst([_print_plan(arguments, scenario) for scenario in scenarios])
     require_place("--junit", arguments.junit)
-    results = _check_all(arguments, scenarios)
-    calls = [call for result in results for call in result.calls]
+    checked = _check_all(arguments, scenarios)
+    calls = [call for _, result in checked for call in result.calls]
+    compared = [one for scenario, result in checked for one in survived(scenario, result.calls)]
     a_round = sum(len(scenario.callers) * len(scenario.destinations) for scenario in scenarios)
     planned = a_round * arguments.repeat
-    if not arguments.json:
-        _print_tables(results, calls)
+    if arguments.json:
+        sys.stderr.write(as_text(survival_table(compared, width=None)))
+    else:
+        _print_tables([result for _, result in checked], calls, compared)
     if arguments.junit:
-        write_file(arguments.junit, junit(calls, planned=planned))
+        write_file(arguments.junit, junit(calls, planned=planned, compared=compared))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for annotation in annotations(calls):
+        for annotation in (*annotations(calls), *damage_annotations(compared)):
             say(annotation)
     if len(calls) < planned:
         say(f"{planned - len(calls)} of {planned} planned calls were not placed.")
-    return exit_code(calls, planned)
+    return worst([exit_code(calls, planned), *(FINDING for one in compared if one.is_finding)])
 
 
 def _chosen(scenario: Scenario, tag: str | None) -> Scenario:
@@ -63,14 +68,15 @@ def _chosen(scenario: Scenario, tag: str | None) -> Scenario:
     return dataclasses.replace(scenario, callers=callers)
 
 
-def _check_all(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[RoundResult]:
+def _check_all(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list[tuple[Scenario, RoundResult]]:
     """Check one after the other; a round that was stopped is the last."""
-    results: list[RoundResult] = []
+    checked: list[tuple[Scenario, RoundResult]] = []
     for scenario in [scenario for _ in range(arguments.repeat) for scenario in scenarios]:
-        results.append(asyncio.run(_check(arguments, scenario)))
-        if len(results[-1].calls) < results[-1].planned:
+        result = asyncio.run(_check(arguments, scenario))
+        checked.append((scenario, result))
+        if len(result.calls) < result.planned:
             break
-    return results
+    return checked
 
 
 async def _check(arguments: argparse.Namespace, scenario: Scenario) -> RoundResult:
@@ -129,7 +135,7 @@ def _in_a_line(judged: JudgedCall) -> str:
     return f"{request.caller} -> {request.callee}  {judged.verdict.disposition}  {what_happened(judged)}"
 
 
-def _print_tables(results: list[RoundResult], calls: list[JudgedCall]) -> None:
+def _print_tables(results: list[RoundResult], calls: list[JudgedCall], compared: list[Survived]) -> None:
     width = page_width()
     standings = [standing for result in results for standing in result.standings]
     planned = sum(result.planned for result in results)
@@ -137,6 +143,8 @@ def _print_tables(results: list[RoundResult], calls: list[JudgedCall]) -> None:
     print_lines([(), summary(calls, planned=planned, width=width), ()])
     print_lines(standings_table(standings, width=width))
     print_lines([(), *complaints(calls, width=width)])
+    if compared:
+        print_lines([(), *survival_table(compared, width=width)])
 
 
 def _by_numbers(judged: JudgedCall) -> tuple[str, str]:

@@ -4,18 +4,18 @@ import argparse
 import asyncio
 import importlib.metadata
 import platform
-import subprocess
-import sys
+from datetime import UTC, datetime
 
+from probe.agent.build import ask_build, describe, describe_tls
 from probe.agent.preflight import Finding, inspect
 from probe.cli.history import open_history
 from probe.cli.main import FINE, UNTESTED
 from probe.cli.outside import print_json
 from probe.cli.scenarios import load
-from probe.errors import StoreError
+from probe.errors import AgentError, StoreError
 from probe.report.text import plain
 
-_LIBRARIES = ("pjsua2-python", "apscheduler", "httpx", "tenacity", "sqlalchemy", "phonenumbers")
+_LIBRARIES = ("apscheduler", "httpx", "tenacity", "sqlalchemy", "phonenumbers")
 _MARKS = {True: "ok  ", False: "FAIL", None: "    "}
 
 
@@ -36,16 +36,17 @@ def _machine() -> tuple[Finding, ...]:
     return (
         Finding(what="python", ok=True, words=f"{platform.python_version()} on {platform.machine()}"),
         Finding(what="libraries", ok=True, words=versions),
-        _sip_stack(),
+        *_sip_stack(),
     )
 
 
-def _sip_stack() -> Finding:
-    """Ask a process of its own: the library may abort the one it is loaded into."""
-    command = [sys.executable, "-c", "import probe.pjsip as p; print(p.describe_build())"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    words = answer.stdout.strip().splitlines() or [answer.stderr.strip()[-200:] or "it cannot be loaded"]
-    return Finding(what="sip stack", ok=answer.returncode == 0, words=words[-1])
+def _sip_stack() -> tuple[Finding, ...]:
+    try:
+        build = ask_build()
+    except AgentError as error:
+        return (Finding(what="sip stack", ok=False, words=str(error)),)
+    tls = describe_tls(build, datetime.now(UTC).date())
+    return Finding(what="sip stack", ok=True, words=describe(build)), Finding(what="sip tls", ok=True, words=tls)
 
 
 def _store(arguments: argparse.Namespace) -> Finding:

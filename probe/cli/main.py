@@ -13,7 +13,7 @@ from probe.errors import AgentError, ProbeError, ReceiverError, ScenarioError, S
 # Exit codes: see the table in the README. The worst of several is the first in this order.
 USAGE, GUARDED, UNTESTED, FINDING, FINE = 2, 4, 3, 1, 0
 
-_MODULES = {"resume": "pause"}  # the other commands have a module of their own name
+_MODULES = {"resume": "pause", "import": "importing"}  # the other commands have a module of their own name
 
 _CODES: tuple[tuple[type[ProbeError], int], ...] = (
     (ScenarioError, USAGE),

@@ -20,7 +20,7 @@ from probe.phone import barred, normalise
 from probe.rounds import place_call
 from probe.scenario.guard import Allowed, allowed_by, on_loopback
 from probe.scenario.plan import plan_key
-from probe.scenario.scenario import Destination, Limits, Scenario
+from probe.scenario.scenario import Caller, Destination, Limits, Scenario
 from probe.scenario.trunk_uri import trunk_from_uri
 from probe.trunk import Trunk
 
@@ -116,7 +116,7 @@ def _trunk(arguments: argparse.Namespace, scenario: Scenario | None) -> Trunk:
 def _request(
     arguments: argparse.Namespace, scenario: Scenario | None, trunk: Trunk, caller: str, callee: str
 ) -> CallRequest:
-    destination = _listed(scenario, callee)
+    destination, known = _listed(scenario, callee), _known(scenario, caller)
     call_id = new_id()
     name = scenario.name if scenario else None
     ring_limit_ms, hold_ms = (scenario.ring_limit_ms, scenario.hold_ms) if scenario else (25_000, 6_000)
@@ -129,6 +129,11 @@ def _request(
         consent=arguments.consent or (destination.consent if destination else None),
         scenario=name,
         network=arguments.network or (destination.network if destination else None),
+        label=known.label,
+        campaign=known.campaign,
+        lead_source=known.lead_source,
+        tags=known.tags,
+        timezone=destination.timezone if destination else None,
         ring_limit_ms=int(arguments.ring_limit * 1000) if arguments.ring_limit else ring_limit_ms,
         hold_ms=int(arguments.hold * 1000) if arguments.hold else hold_ms,
         expect=_expectation(arguments.expect) or (_expected(destination, caller) if destination else None),
@@ -138,6 +143,11 @@ def _request(
 def _listed(scenario: Scenario | None, callee: str) -> Destination | None:
     destinations = scenario.destinations if scenario else ()
     return next((destination for destination in destinations if destination.number == callee), None)
+
+
+def _known(scenario: Scenario | None, caller: str) -> Caller:
+    callers = scenario.callers if scenario else ()
+    return next((one for one in callers if one.number == caller), Caller(number=caller))
 
 
 def _expected(destination: Destination, caller: str) -> Expectation | None:

@@ -29,7 +29,7 @@ from probe.rounds import Road
 from probe.scenario.guard import Refusal, allowed_by
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Scenario
-from probe.store import Store, this_process
+from probe.store import Keep, Pruned, Store, this_process
 from probe.trunk import Trunk
 from probe.webhook.delivery import deliver_pending
 
@@ -38,6 +38,8 @@ _RENEW = timedelta(seconds=10)
 _DELIVER_EVERY_S = 2.0
 _CALLS_END_S = 4.0  # ringing ones by CANCEL, answered ones by BYE
 _DELIVERIES_END_S = 3.0
+_PRUNE_EVERY_S = 24 * 60 * 60.0
+_PRUNE_PAUSE_S = 0.5  # between two steps, for the calls
 # Gone within 10 s of SIGTERM, even where a store that is locked keeps us waiting.
 _GONE_S = 9.0
 _UNHEALTHY_S = 15.0
@@ -128,6 +130,7 @@ class _Running:
         self._on_signals()
         async with self._answering() as address, self._delivering():
             self._log.info("started", scenarios=[one.scenario.name for one in self._watched], http=address)
+            self._in_background(self._prune_daily())
             await schedule.tick_until(self._stopping, self._tick, self._trouble)
             self._daemon.leaving = True
             self._must_be_gone()
@@ -294,6 +297,27 @@ class _Running:
             self._log.warning("not_delivered", endpoint=endpoint.name, why=reason, waiting=done.waiting)
         if done.disabled:
             self._log.error("endpoint_disabled", endpoint=endpoint.name, why="it answered 410 Gone")
+
+    # Old messages.
+
+    async def _prune_daily(self) -> None:
+        """Drop the raw messages of old calls, once a day; what fails is tried again the next day."""
+        while True:
+            try:
+                done = await self._prune()
+            except StoreError as error:
+                self.failed(error)
+            else:
+                self._log.info("pruned", calls=done.calls, bytes=done.bytes, held=done.held)
+            await asyncio.sleep(_PRUNE_EVERY_S)
+
+    async def _prune(self) -> Pruned:
+        keep, moment = Keep(), now()
+        done = await asyncio.to_thread(self._store.prune, keep, moment)
+        while done.last is not None:
+            await asyncio.sleep(_PRUNE_PAUSE_S)
+            done = done.plus(await asyncio.to_thread(self._store.prune, keep, moment, done.last))
+        return done
 
     # Those who watch.
 

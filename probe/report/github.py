@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from probe.expectation import describe
 from probe.judged import JudgedCall
+from probe.report.survival import Survived, difference
 from probe.report.tables import expected_mark, what_happened
 from probe.report.text import plain
+from probe.verdict.survival import Fate
 
 _KINDS = {"NO": "error", "untested": "warning"}
 
@@ -17,6 +19,15 @@ def annotations(calls: Iterable[JudgedCall]) -> Iterator[str]:
         if kind is not None:
             title = f"{call.record.request.caller} to {call.record.request.callee}"
             yield f"::{kind} title={_property(title)}::{_data(_message(call))}"
+
+
+def damage_annotations(compared: Iterable[Survived]) -> Iterator[str]:
+    """Write an error for each 603+ that did not come back as it was sent, where nothing else was expected."""
+    for one in compared:
+        if one.is_finding:
+            damage = "; ".join(f"{part.name}: {difference(part)}" for part in one.parts if part.fate is not Fate.INTACT)
+            title = f"{one.call.record.request.trunk}: the 603+ of {one.call.record.request.callee} did not survive"
+            yield f"::error title={_property(title)}::{_data(damage)}"
 
 
 def _message(call: JudgedCall) -> str:

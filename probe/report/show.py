@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from probe.call import Direction, Message
+from probe.call import CallRecord, Direction, Message
 from probe.expectation import describe
 from probe.judged import JudgedCall
 from probe.report.lines import Line, Span, Tone, line
@@ -33,7 +33,8 @@ _EXPECTED_WORDS: Final = {
 
 def show(call: JudgedCall, *, width: int | None, control: str | None = None) -> tuple[Line, ...]:
     """Draw one call in full. `width` None is a pipe: sentences are not broken. `control` is its control call's id."""
-    return (*outcome(call, width=width, control=control), *_messages(call.record.messages))
+    shown = messages_section(call.record.messages) or _no_messages(call.record)
+    return (*outcome(call, width=width, control=control), *shown)
 
 
 def outcome(call: JudgedCall, *, width: int | None, control: str | None = None) -> tuple[Line, ...]:
@@ -44,7 +45,7 @@ def outcome(call: JudgedCall, *, width: int | None, control: str | None = None) 
         *because_section(call.verdict, width=width),
         *notice_section(call.notice, width=width),
         *steps_section(call.verdict, call.notice, width=width),
-        *_ladder(call.record.messages, width),
+        *ladder_section(call.record.messages, width=width),
     )
 
 
@@ -56,6 +57,9 @@ def _facts(call: JudgedCall, width: int | None, control: str | None) -> list[Lin
     facts = {
         "call": f"{request.caller} to {request.callee}" + (f" on {request.network}" if request.network else ""),
         "label": ", ".join(name for name in (request.label, request.campaign) if name),
+        "lead source": request.lead_source,
+        "tags": ", ".join(request.tags),
+        "imported": record.imported,
         "happened": what_happened(call),
         "timing": _timing(said.timing),
         "expected": expected,
@@ -92,7 +96,8 @@ def _media(call: JudgedCall) -> str | None:
     return f"{media.codec or 'no codec'}, RTP packets: {media.rtp_sent} sent, {media.rtp_received} received"
 
 
-def _ladder(messages: Sequence[Message], width: int | None) -> list[Line]:
+def ladder_section(messages: Sequence[Message], *, width: int | None) -> list[Line]:
+    """Draw the messages of a call between its two ends; nothing without messages."""
     if not messages:
         return []
     reach = min(width or _WIDEST, _WIDEST) - _MARGIN
@@ -113,7 +118,8 @@ def _rung(arrow: Arrow, reach: int) -> Line:
     return line(Span(f"{arrow.at_ms:>{_MARGIN - 2}.0f}  ", Tone.QUIET), *pieces)
 
 
-def _messages(messages: Sequence[Message]) -> list[Line]:
+def messages_section(messages: Sequence[Message]) -> list[Line]:
+    """Write the messages of a call as they went over the wire, each line plain; nothing without messages."""
     rows = heading("Messages") if messages else []
     for number, message in enumerate(messages, start=1):
         cut = ", only its head could be kept" if message.cut else ""
@@ -123,6 +129,13 @@ def _messages(messages: Sequence[Message]) -> list[Line]:
         )
         rows += [line(Span(f"── {plain(title)}", Tone.QUIET)), *(line(text) for text in plain_lines(message.raw))]
     return rows
+
+
+def _no_messages(record: CallRecord) -> list[Line]:
+    """Say of a call that once had messages, and whose digest is all that is left, where they went."""
+    if record.digest is None or record.imported:
+        return []
+    return [*heading("Messages"), line("They were dropped when their time was over; all above was read from them.")]
 
 
 def _utc(at: datetime) -> str:

@@ -10,7 +10,7 @@ from probe.scenario.notation import shown
 from probe.scenario.scenario import Caller
 from probe.scenario.yaml_text import Mistake, Path
 
-_COLUMNS = ("number", "label", "campaign")
+_COLUMNS = ("number", "label", "campaign", "lead_source", "tags")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class FoundCaller:
 
 
 def read_callers(text: str, source: str) -> Iterator[FoundCaller | Mistake]:
-    """Read the columns number, label and campaign; the first line names them, in any order."""
+    """Read the columns number, label, campaign, lead_source and tags (`east;day`); the first line names those given."""
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = [name.strip() for name in next(rows, [])]
@@ -67,5 +67,7 @@ def _caller(row: list[str], columns: list[str], line: int, source: str) -> Found
         number = notation.read_number(cells["number"])
     except ValueError as error:
         return Mistake(line, ("number",), f"{shown(cells['number'])} {error}", source)
-    caller = Caller(number=number, label=cells.get("label") or None, campaign=cells.get("campaign") or None)
+    named = {name: cells.get(name) or None for name in ("label", "campaign", "lead_source")}
+    tags = dict.fromkeys(tag.strip() for tag in cells.get("tags", "").split(";") if tag.strip())
+    caller = Caller(number=number, tags=tuple(tags), **named)
     return FoundCaller(caller=caller, line=line, path=("number",), file=source)

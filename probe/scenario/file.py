@@ -25,7 +25,7 @@ from probe.scenario.file_format import (
 from probe.scenario.guard import on_loopback
 from probe.scenario.mistakes import SECRETS, from_validation, line_of, sentences
 from probe.scenario.notation import shown
-from probe.scenario.scenario import Calendar, Caller, Destination, Limits, Scenario, Schedule
+from probe.scenario.scenario import Calendar, Caller, Destination, Limits, Scenario, Schedule, Sends
 from probe.scenario.yaml_text import (
     Mistake,
     MistakesError,
@@ -134,8 +134,7 @@ def _entry(
     entry: CallerTable, line: int, index: int, source: str, read_csv: Callable[[str], str]
 ) -> Iterator[FoundCaller | Mistake]:
     if entry.number is not None:
-        caller = Caller(number=entry.number, label=entry.label, campaign=entry.campaign, tags=entry.tags)
-        yield FoundCaller(caller=caller, line=line, path=("callers", index, "number"))
+        yield FoundCaller(caller=_caller(entry, entry.number), line=line, path=("callers", index, "number"))
     if entry.file is None:
         return
     path: Path = ("callers", index, "file")
@@ -147,6 +146,16 @@ def _entry(
         yield Mistake(line, path, f"{shown(entry.file)} {error}")
     else:
         yield from read_callers(text, str(PurePath(source).parent / entry.file))
+
+
+def _caller(entry: CallerTable, number: str) -> Caller:
+    return Caller(
+        number=number,
+        label=entry.label,
+        campaign=entry.campaign,
+        lead_source=entry.lead_source,
+        tags=tuple(dict.fromkeys(entry.tags)),
+    )
 
 
 def _destination_mistakes(file: ScenarioFile, tree: Node, callers: Iterable[Caller]) -> Iterator[Mistake]:
@@ -240,6 +249,7 @@ def _destination(table: DestinationTable) -> Destination:
         timezone=table.timezone,
         expect=_expectation(table.expect) if table.expect is not None else None,
         expect_from={number: _expectation(expect) for number, expect in table.expect_from.items()},
+        sends=Sends(phrase=table.sends.phrase, reason=table.sends.reason) if table.sends else None,
     )
 
 
@@ -274,4 +284,10 @@ def _schedule(table: ScheduleTable) -> Schedule:
 def _endpoint(table: WebhookTable, tree: Node) -> Endpoint:
     written = at(tree, ("webhook", "url"))
     assert isinstance(written, Text)
-    return Endpoint(name=written.written, url=table.url, secret=table.secret, types=frozenset(table.events))
+    return Endpoint(
+        name=written.written,
+        url=table.url,
+        secret=table.secret,
+        types=frozenset(table.events),
+        remind_every_s=table.remind_every // 1000 if table.remind_every is not None else None,
+    )

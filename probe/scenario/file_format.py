@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from probe.event import STANDING_CHANGED
 from probe.expectation import DISPOSITIONS
 from probe.scenario import notation
 from probe.scenario.scenario import Hours, Maintenance, Rate
@@ -80,6 +81,7 @@ WebhookSecret = Annotated[str, _of_text(notation.read_webhook_secret), _schema(r
 HeaderName = Annotated[str, _of_text(notation.read_header_name), _schema(r"^[A-Za-z0-9.!%*_+`'~-]+$")]
 HeaderValue = Annotated[str, _of_text(notation.read_header_value), _schema(r"\S")]
 Identity = Annotated[IdentityHeader, _of_text(notation.read_identity), _one_of(*IdentityHeader)]
+SentReason = Annotated[str, _of_text(notation.read_sent_reason), _schema("[vV]=[aA][nN][aA][lL]")]
 Disposition = Annotated[str, _of_text(notation.read_disposition), _one_of(*DISPOSITIONS)]
 EventType = Annotated[str, _of_text(notation.read_event), _one_of(*notation.EVENTS)]
 
@@ -213,13 +215,14 @@ class TrunkTable(_Table):
 
 
 class CallerTable(_Table):
-    """A caller ID under test, or a CSV file of them (columns number, label, campaign)."""
+    """A caller ID under test, or a CSV file of them (columns number, label, campaign, lead_source, tags)."""
 
     model_config = _either("number", "file")
 
     number: Annotated[Number | None, Field(description="The caller ID, +12025550101.")] = None
     label: Annotated[Words | None, Field(description="What the number is for, in words.")] = None
     campaign: Annotated[Words | None, Field(description="The campaign that calls with it.")] = None
+    lead_source: Annotated[Words | None, Field(description="Where the people come from whom it calls.")] = None
     tags: Annotated[tuple[Words, ...], Field(description="Words to group callers by.")] = ()
     file: Annotated[Words | None, Field(description="A CSV file, found from the scenario file's folder.")] = None
 
@@ -230,6 +233,13 @@ class CallerTable(_Table):
         if self.file is not None and self.model_fields_set != {"file"}:
             raise ValueError("has a file and more; label and campaign are columns of that file.")
         return self
+
+
+class SendsTable(_Table):
+    """The 603+ that a far end of your own answers with, to see what the networks between leave of it."""
+
+    phrase: Annotated[Words, Field(description="The reason phrase.")] = "Network Blocked"
+    reason: Annotated[SentReason, Field(description="The value of the Reason header.")]
 
 
 class DestinationTable(_Table):
@@ -243,6 +253,7 @@ class DestinationTable(_Table):
     expect_from: Annotated[
         dict[Number, Expect], Field(description="The same for single callers; it wins over expect.")
     ] = {}
+    sends: Annotated[SendsTable | None, Field(description="The 603+ that is known to be sent from there.")] = None
 
 
 class CallTable(_Table):
@@ -344,6 +355,16 @@ class WebhookTable(_Table):
     events: Annotated[
         tuple[EventType, ...], Field(min_length=1, description="The types of event that are sent; all by default.")
     ] = notation.EVENTS
+    remind_every: Annotated[
+        Annotated[int, _between("1m", "365d"), Duration] | None,
+        Field(description="While a number stays blocked, tell of it again so often, 1d; off by default."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _reminders_have_an_event(self) -> Self:
+        if self.remind_every is not None and STANDING_CHANGED not in self.events:
+            raise ValueError(f"has remind_every but no {STANDING_CHANGED} among its events; add it there.")
+        return self
 
 
 class ScenarioFile(_Table):

@@ -14,12 +14,14 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from probe.event import STANDING_CHANGED
 from probe.expectation import DISPOSITIONS
 from probe.phone import barred, normalise
 from probe.scenario.scenario import Hours, Maintenance, Rate
+from probe.sip.reason import read_reasons
 from probe.trunk import IdentityHeader, Transport
 
-EVENTS = ("round.completed", "number.standing_changed", "call.blocked")
+EVENTS = ("round.completed", STANDING_CHANGED, "call.blocked")
 VERIFY_OFF = "no-anyone-can-listen-in"
 
 _YES = ("true", "yes", "on")
@@ -341,6 +343,17 @@ def read_header_value(text: str) -> str:
     if len(read_text(text)) > 500:  # noqa: PLR2004 - a request should fit one UDP packet (RFC 3261 s18.1.1)
         raise ValueError("is longer than 500 characters; make it shorter.")
     return text
+
+
+def read_sent_reason(text: str) -> str:
+    """Check the value of the Reason header of a 603+ (ATIS-1000099): one value, well written, with its own words."""
+    reasons = read_reasons([text])
+    if len(reasons) != 1 or reasons[0].flaws or not (reasons[0].text or "").lower().startswith("v=analytics"):
+        raise ValueError(
+            "is not the Reason of a 603+; write it as "
+            'SIP;cause=603;text="v=analytics1;url=https://example.com/r;id=probe-1";location=RLN.'
+        )
+    return read_header_value(text)
 
 
 def read_disposition(text: str) -> str:

@@ -17,12 +17,24 @@ class Caller:
     number: str
     label: str | None = None
     campaign: str | None = None
+    lead_source: str | None = None
     tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sends:
+    """The 603+ that a far end of the user's own is known to send: its phrase, and the value of its Reason header."""
+
+    phrase: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A number that may be rung, and why (`consent`). What `expect_from` says of a caller wins over `expect`."""
+    """A number that may be rung, and why (`consent`). What `expect_from` says of a caller wins over `expect`.
+
+    `sends` is what is known to answer there, so that it can be seen what came of it.
+    """
 
     number: str
     consent: str
@@ -30,6 +42,7 @@ class Destination:
     timezone: str | None = None
     expect: Expectation | None = None
     expect_from: Mapping[str, Expectation] = field(default_factory=dict)
+    sends: Sends | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The simulator's front: one port for the far end, any number of worker processes behind it.
 
-One process of the library's wheel holds four calls. So each call (over UDP) or each connection (over TCP) goes to
-a worker that has room, and a new worker is started where none has. The front relays bytes; it reads who calls
-whom only to keep a number whose script is silence from a worker, which would say 100 Trying.
+A process of the library holds only so many calls, and begins only so many in a second. So each call (over UDP)
+or each connection (over TCP) goes to a worker that has room, and a new worker is started where none has. The front
+relays bytes; it reads who calls whom only to keep a number whose script is silence from a worker, which would say
+100 Trying.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,12 +23,12 @@ from probe.sim.invite import read_call_id, read_invite
 from probe.sim.numbers import script_for
 from probe.trunk import Transport
 
-_CALLS_PER_WORKER = 4  # the wheel's limit
 _RTP_PORTS = range(30_000, 32_000, 40)
 _LENGTH = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 _CONTACT = re.compile(
     rb"^((?:Contact|m)[ \t]*:[^\r\n]*?sips?:(?:[^@>\r\n]*@)?)[^;>\r\n]+", re.IGNORECASE | re.MULTILINE
 )
+_PACED_S = 0.5  # so long the library keeps what a call has used
 _LAST_WORDS_S = 0.2  # the end of a call is known before its last messages are relayed
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -34,11 +37,26 @@ Address = tuple[str, int]
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A process that answers calls. `calls` are those it holds; a connection over TCP counts as a full house."""
+    """A process that answers calls. `calls` are those it holds, `begun` says when the last ones began.
+
+    `most` is how many it takes at once: none, if it has a connection over TCP to itself.
+    """
 
     process: subprocess.Popen[bytes]
     address: Address
+    most: int
+    starts_per_second: float
     calls: set[str] = field(default_factory=set)
+    begun: deque[float] = field(default_factory=deque)
+
+    def has_room(self, now: float) -> bool:
+        while self.begun and self.begun[0] < now - _PACED_S:
+            self.begun.popleft()
+        return len(self.calls) < self.most and len(self.begun) < self.starts_per_second * _PACED_S
+
+    def begin(self, call_id: str, now: float) -> None:
+        self.calls.add(call_id)
+        self.begun.append(now)
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -117,13 +135,20 @@ class Front:
 
     async def _admit(self, call_id: str, data: bytes) -> None:
         async with self._starting:
-            worker = self._worker_of.get(call_id) or next(filter(_has_room, self._workers), None)
+            worker = self._worker_of.get(call_id)
             if worker is None:
-                worker = await self._start_worker(Transport.UDP)
-                self._workers.append(worker)
-            self._worker_of[call_id] = worker
-            worker.calls.add(call_id)
+                worker = await self._worker_with_room()
+                self._worker_of[call_id] = worker
+                worker.begin(call_id, time.monotonic())
         self._inner.sendto(data, worker.address)
+
+    async def _worker_with_room(self) -> _Worker:
+        now = time.monotonic()
+        worker = next((worker for worker in self._workers if worker.has_room(now)), None)
+        if worker is None:
+            worker = await self._start_worker(Transport.UDP)
+            self._workers.append(worker)
+        return worker
 
     def _is_silent(self, call_id: str, data: bytes) -> bool:
         if call_id in self._silent:
@@ -172,8 +197,10 @@ class Front:
         said = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), process.stdout)
-        host, port = (await said.readline()).decode().strip().rsplit(":", 1)
-        worker = _Worker(process, (host.strip("[]"), int(port)))
+        address, most, starts_per_second = (await said.readline()).decode().split()
+        host, port = address.rsplit(":", 1)
+        room = int(most) if transport is Transport.UDP else 0
+        worker = _Worker(process, (host.strip("[]"), int(port)), room, float(starts_per_second))
         self._spawn(self._listen(worker, said))
         return worker
 
@@ -198,10 +225,6 @@ class Front:
 
 def _endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _has_room(worker: _Worker) -> bool:
-    return len(worker.calls) < _CALLS_PER_WORKER
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

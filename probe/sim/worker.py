@@ -1,7 +1,7 @@
 """One process of the simulator: a SIP stack that answers calls by the table of numbers.
 
-Started by `probe.sim.front` with its address and the contact to state; says on stdout where it listens, and
-the Call-ID of each call that has ended.
+Started by `probe.sim.front` with its address and the contact to state; says on stdout where it listens, how many
+calls it holds and how many it can begin in a second, and then the Call-ID of each call that has ended.
 """
 
 import heapq
@@ -95,7 +95,7 @@ def main() -> None:
     def say(line: str) -> None:
         print(line, file=out)
 
-    say(stack.local)
+    say(f"{stack.local} {stack.limits.calls} {stack.limits.starts_per_second}")
     exchange = _Exchange(stack, say)
     while not select.select([0], [], [], 0)[0]:
         stack.turn(_TURN_MS)

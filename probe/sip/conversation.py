@@ -67,6 +67,7 @@ class _Answer:
     message: Message
     response: Response
     status: int
+    cseq: tuple[int | None, str]
 
 
 def read_conversation(messages: Sequence[Message]) -> Conversation:
@@ -77,8 +78,8 @@ def read_conversation(messages: Sequence[Message]) -> Conversation:
     """
     asked, answers = _read(messages)
     call_id, number = _our_invite(asked, answers)
-    asked = [a for a in asked if _is_of_call(a.request.headers, call_id)]
-    answers = [a for a in answers if _is_of_call(a.response.headers, call_id)]
+    asked = [a for a in asked if _is_of_call(a.request, call_id)]
+    answers = [a for a in answers if _is_of_call(a.response, call_id)]
     ours = [a for a in answers if _answers_invite(a, number)]
     final = _final(ours)
     provisional = _provisional(ours, final)
@@ -113,7 +114,7 @@ def _read(messages: Sequence[Message]) -> tuple[list[_Asked], list[_Answer]]:
         elif message.direction is Direction.RECEIVED:
             response = read_response(message.raw)
             if response.status is not None:
-                answers.append(_Answer(message, response, response.status))
+                answers.append(_Answer(message, response, response.status, _cseq(response.header("cseq"))))
     return asked, answers
 
 
@@ -122,11 +123,11 @@ def _our_invite(asked: list[_Asked], answers: list[_Answer]) -> tuple[str | None
     invites = [a.request for a in asked if a.message.direction is Direction.SENT and _opens_call(a.request)]
     if invites:
         call_id = invites[0].header("call-id")
-        numbers = [_cseq(i.headers)[0] for i in invites if i.header("call-id") == call_id]
+        numbers = [_cseq(i.header("cseq"))[0] for i in invites if i.header("call-id") == call_id]
     else:
-        known = [a.response for a in answers if _cseq(a.response.headers)[1] == "INVITE"]
-        call_id = next((r.header("call-id") for r in known if r.header("call-id")), None)
-        numbers = [_cseq(r.headers)[0] for r in known if r.header("call-id") == call_id]
+        known = [a for a in answers if a.cseq[1] == "INVITE"]
+        call_id = next((a.response.header("call-id") for a in known if a.response.header("call-id")), None)
+        numbers = [a.cseq[0] for a in known if a.response.header("call-id") == call_id]
     return call_id, max((n for n in numbers if n is not None), default=None)
 
 
@@ -134,21 +135,21 @@ def _opens_call(request: Request) -> bool:
     return request.method == "INVITE" and _tag(request.header("to")) is None
 
 
-def _is_of_call(headers: tuple[tuple[str, str], ...], call_id: str | None) -> bool:
+def _is_of_call(said: Request | Response, call_id: str | None) -> bool:
     """A message cut before its Call-ID still counts; one of another call (an OPTIONS, a REGISTER) does not."""
-    return call_id is None or find_header(headers, "call-id") in (None, call_id)
+    return call_id is None or said.header("call-id") in (None, call_id)
 
 
 def _answers_invite(answer: _Answer, number: int | None) -> bool:
     """Say whether a response belongs to our INVITE of that number (None: of any); a cut one may have lost its CSeq."""
     if answer.response.header("cseq") is None:
         return answer.message.cut
-    sent, method = _cseq(answer.response.headers)
+    sent, method = answer.cseq
     return method == "INVITE" and (number is None or sent == number)
 
 
-def _cseq(headers: tuple[tuple[str, str], ...]) -> tuple[int | None, str]:
-    parts = (find_header(headers, "cseq") or "").split()
+def _cseq(value: str | None) -> tuple[int | None, str]:
+    parts = (value or "").split()
     if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) <= 10):  # noqa: PLR2004 - a number and a method; 32 bits are 10 digits
         return None, ""
     return int(parts[0]), parts[1]

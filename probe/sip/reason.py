@@ -17,6 +17,7 @@ _TYPOGRAPHIC_QUOTED = re.compile(rf'[{_TYPOGRAPHIC}]([^{_TYPOGRAPHIC}"]*+)[{_TYP
 _APOSTROPHES = re.compile(r"'([^']*+)'")
 _STRAY = re.compile(r"[^;,]*+")
 _CAUSE = re.compile(r"[0-9]{1,5}")
+_TO_ESCAPE = re.compile(r'[\\"]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,18 @@ class Reason:
 def read_reasons(values: Iterable[str]) -> tuple[Reason, ...]:
     """Read every Reason of these header values, comma-joined ones too, in the order received. Never raises."""
     return tuple([reason for value in values for reason in _split(value)])
+
+
+def written(reason: Reason) -> str:
+    """Write a Reason as a header value that reads the same again; its flaws are not written."""
+    cause = [] if reason.cause is None else [f"cause={reason.cause}"]
+    named = [("text", reason.text), ("location", reason.location), *reason.params]
+    params = [f"{name}={_in_quotes(value)}" for name, value in named if value is not None]
+    return ";".join([reason.protocol, *cause, *params]) or ";"  # a value of nothing at all was there all the same
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + _TO_ESCAPE.sub(r"\\\g<0>", text) + '"'
 
 
 def _split(value: str) -> Iterator[Reason]:

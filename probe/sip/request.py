@@ -7,6 +7,8 @@ from probe.sip.head import find_header, find_headers, read_head
 from probe.sip.reason import Reason, read_reasons
 
 _REQUEST_LINE = re.compile(r"([A-Za-z0-9.!%*_+`'~-]++)[ \t]++(\S++)[ \t]++SIP/[0-9.]++", re.IGNORECASE)
+# No method begins like this: a response is known without reading it.
+_RESPONSE = re.compile(rb"[\r\n]*+SIP/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Request:
 
 def read_request(raw: bytes) -> Request | None:
     """Read a request; anything that has no request line gives None. Never raises."""
+    if _RESPONSE.match(raw):
+        return None
     head = read_head(raw)
     line = _REQUEST_LINE.match(head.start)
     if line is None:

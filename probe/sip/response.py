@@ -52,6 +52,15 @@ def read_response(raw: bytes) -> Response:
     )
 
 
+def response_of(
+    status: int | None, phrase: str, headers: tuple[tuple[str, str], ...], flaws: tuple[str, ...] = ()
+) -> Response:
+    """Make a response of parts that were read before, or that another program has read."""
+    named = _by_name(headers)
+    reasons = read_reasons(tuple(named.get("reason", ())))
+    return Response(status=status, phrase=phrase, reasons=reasons, headers=headers, body=b"", flaws=flaws, named=named)
+
+
 def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     """Sort the values by name, without regard to case (RFC 3261 s7.3.1)."""
     named: dict[str, list[str]] = {}

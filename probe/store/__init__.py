@@ -3,6 +3,7 @@
 from probe.store.lease import this_process
 from probe.store.opening import open_store
 from probe.store.outbox import Outbox
+from probe.store.pruning import Keep, Pruned
 from probe.store.store import Store
 
-__all__ = ["Outbox", "Store", "open_store", "this_process"]
+__all__ = ["Keep", "Outbox", "Pruned", "Store", "open_store", "this_process"]

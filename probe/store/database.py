@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection, Engine
@@ -25,11 +25,15 @@ _SQLITE_TROUBLE = {
 
 
 class Database:
-    """Short transactions on one store, each on a connection of its own, from any thread."""
+    """Short transactions on one store, each on a connection of its own, from any thread.
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    `open_again` opens the same store in another process.
+    """
+
+    def __init__(self, engine: Engine, name: str, open_again: "Callable[[], Database]") -> None:
         self.engine = engine
         self.name = name
+        self.open_again = open_again
         self._writer = engine.execution_options(writes=True)
         # SQLite has one writer at a time, and those who wait for it sleep: some for seconds, by bad luck. Threads of
         # one process can queue better than that.

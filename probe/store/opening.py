@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -24,15 +25,19 @@ def open_store(url: str) -> Store:
     Several processes may do this at once. Raises ScenarioError for a URL that names no store and StoreError for
     one that cannot be opened or was written by a newer probe.
     """
-    parsed = _read_url(url)
-    name = parsed.database if parsed.get_backend_name() == "sqlite" else parsed.render_as_string()
-    database = Database(_make_engine(parsed), name or "")
+    database = _open_database(url)
     try:
-        _make_ready(database, parsed)
+        _make_ready(database)
     except StoreError:
         database.engine.dispose()
         raise
     return Store(database)
+
+
+def _open_database(url: str) -> Database:
+    parsed = _read_url(url)
+    name = parsed.database if parsed.get_backend_name() == "sqlite" else parsed.render_as_string()
+    return Database(_make_engine(parsed), name or "", partial(_open_database, url))
 
 
 def _read_url(url: str) -> URL:
@@ -72,9 +77,9 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
 
-def _make_ready(database: Database, url: URL) -> None:
-    if url.get_backend_name() == "sqlite":
-        _make_folder(url)
+def _make_ready(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        _make_folder(database.engine.url)
         with in_words(database.name):
             _switch_to_wal(database.engine)
     with database.reading() as connection:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from probe.call import CallRequest, Ending
 from probe.judged import JudgedCall
@@ -19,6 +19,16 @@ class Refused:
     request: CallRequest
     at: datetime
     rule: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedByRule:
+    """How many calls a rule kept from being placed; `at` and `why` are those of the latest."""
+
+    rule: str
+    calls: int
+    at: datetime
     why: str
 
 
@@ -43,3 +53,18 @@ def read_refusals(connection: Connection, since: datetime) -> tuple[Refused, ...
         for row in found
         for rule, _, why in [(row.detail or "").partition(": ")]
     )
+
+
+def count_refusals(connection: Connection, since: datetime) -> tuple[RefusedByRule, ...]:
+    """Count by rule what was refused since then. A tight limit refuses tens of thousands a day, in a few words."""
+    latest = func.max(call.c.started_at)
+    refused = (call.c.ending == Ending.GUARDED.value) & (call.c.started_at >= since)
+    said = connection.execute(
+        select(call.c.detail, func.count(), latest).where(refused).group_by(call.c.detail).order_by(latest)
+    )
+    found: dict[str, RefusedByRule] = {}
+    for detail, calls, at in said:
+        rule, _, why = (detail or "").partition(": ")
+        before = found[rule].calls if rule in found else 0
+        found[rule] = RefusedByRule(rule=rule, calls=before + calls, at=at, why=why)
+    return tuple(found.values())

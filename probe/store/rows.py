@@ -8,15 +8,17 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
+from probe.call import CallRecord, CallRequest, Digest, Direction, Ending, Media, Message
 from probe.event import Delivery, DeliveryState, Event
 from probe.expectation import Expectation
+from probe.health import Contacts
 from probe.judged import JudgedCall
 from probe.scenario.history import longest_talk_ms
 from probe.verdict import RULESET, Conformance
 
 _REQUEST_FIELDS = tuple(field.name for field in fields(CallRequest))
 _MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
+_CONTACT_FIELDS = tuple(field.name for field in fields(Contacts))
 _EVENT_FIELDS = tuple(field.name for field in fields(Event))
 
 # RFC 3261 s7.3.1 and s25.1: names in any case, blanks before the colon, values folded over lines; neither header has
@@ -39,7 +41,8 @@ def cut_credentials(raw: bytes) -> bytes:
 
 def request_row(request: CallRequest) -> dict[str, Any]:
     row = {name: getattr(request, name) for name in _REQUEST_FIELDS}
-    return row | {"expect": _expect_json(request.expect), "talk_ms": longest_talk_ms(request.hold_ms)}
+    written = {"expect": _expect_json(request.expect), "tags": list(request.tags) or None}
+    return row | written | {"talk_ms": longest_talk_ms(request.hold_ms)}
 
 
 def ending_row(judged: JudgedCall) -> dict[str, Any]:
@@ -52,6 +55,8 @@ def ending_row(judged: JudgedCall) -> dict[str, Any]:
         "detail": record.detail,
         "media": asdict(record.media) if record.media else None,
         "talk_ms": _talk_ms(judged),
+        "digest": asdict(record.digest) if record.digest else None,
+        "imported": record.imported,
     }
 
 
@@ -64,12 +69,20 @@ def opinion_row(judged: JudgedCall) -> dict[str, Any]:
         "confidence": judged.verdict.confidence.value,
         "status": final.status if final else None,
         "definitive": _is_definitive(judged),
+        "alerting_ms": judged.conversation.timing.alerting_ms,
+        "final_ms": judged.conversation.timing.final_ms,
+        "contacts": _contacts(judged),
     }
 
 
+def _contacts(judged: JudgedCall) -> dict[str, Any] | None:
+    notice = judged.notice
+    return {name: getattr(notice, name) for name in _CONTACT_FIELDS} if notice else None
+
+
 def _talk_ms(judged: JudgedCall) -> int | None:
-    """Say how much talk counts; of a call whose end nobody saw, the longest possible; of one never placed, none."""
-    if judged.record.ending is Ending.GUARDED:
+    """Say how much talk counts; of a call whose end nobody saw, the longest possible; of one not placed by us, none."""
+    if judged.record.ending is Ending.GUARDED or judged.record.imported:
         return None
     if judged.record.ending in {Ending.LOST, Ending.AGENT_FAILED}:
         return longest_talk_ms(judged.record.request.hold_ms)
@@ -97,7 +110,7 @@ def event_row(event: Event) -> dict[str, Any]:
 def read_request(row: Row[Any]) -> CallRequest:
     columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
     values = {name: columns[name] for name in _REQUEST_FIELDS}
-    return CallRequest(**values | {"expect": _read_expect(values["expect"])})
+    return CallRequest(**values | {"expect": _read_expect(values["expect"]), "tags": tuple(values["tags"] or ())})
 
 
 def read_record(row: Row[Any], messages: Iterable[Message]) -> CallRecord:
@@ -109,7 +122,19 @@ def read_record(row: Row[Any], messages: Iterable[Message]) -> CallRecord:
         messages=tuple(messages),
         detail=row.detail,
         media=Media(**row.media) if row.media else None,
+        digest=read_digest(row.digest),
+        imported=row.imported,
     )
+
+
+def read_digest(stored: dict[str, Any] | None) -> Digest | None:
+    if stored is None:
+        return None
+    headers = tuple((name, value) for name, value in stored["headers"])
+    provisional = tuple((status, at_ms, sdp) for status, at_ms, sdp in stored["provisional"])
+    bye_from = Direction(stored["bye_from"]) if stored["bye_from"] else None
+    texts = {name: tuple(stored[name]) for name in ("flaws", "bye_reasons")}
+    return Digest(**stored | texts | {"headers": headers, "provisional": provisional, "bye_from": bye_from})
 
 
 def read_message(row: Row[Any]) -> Message:

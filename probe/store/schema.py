@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 # The newest migration. Known here so that opening a store need not import Alembic; a test compares the two.
-REVISION = "0002"
+REVISION = "0003"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -74,9 +74,11 @@ Index("round_started_at", round_.c.started_at)
 _open = round_.c.state == "open"
 Index("round_open", round_.c.scenario, sqlite_where=_open)
 
-# The columns up to `expect`, and `control_of`, are the fields of CallRequest, by name; those from `ended_at` to `media`
-# are empty until the end. `talk_ms` is the talk that counts against limits: the longest possible until the end, and
-# NULL for what the guard refused, which counts nowhere.
+# The columns up to `expect`, `control_of`, and those from `lead_source` to `timezone` are the fields of CallRequest, by
+# name; those from `ended_at` to `media` are empty until the end. `talk_ms` is the talk that counts against limits: the
+# longest possible until the end, and NULL for what the guard refused or others placed, which counts nowhere.
+# `counted_at` is the place of a call in the order in which calls are added up (`probe.store.standing`), where that is
+# not `ended_at`.
 call = Table(
     "call",
     metadata,
@@ -102,16 +104,22 @@ call = Table(
     Column("media", JSON(none_as_null=True)),
     Column("control_of", Text),
     Column("talk_ms", Integer),
+    Column("lead_source", PlainText),
+    Column("tags", JSON(none_as_null=True)),
+    Column("timezone", Text),
+    Column("digest", JSON(none_as_null=True)),
+    Column("imported", PlainText),
+    Column("counted_at", Instant),
 )
 Index("call_started_at", call.c.started_at, call.c.id)
 Index("call_caller", call.c.caller, call.c.started_at)
 Index("call_callee", call.c.callee, call.c.started_at)
-Index("call_round", call.c.round)
+Index("call_round", call.c.round, sqlite_where=call.c.round.is_not(None))
 _unfinished = call.c.ended_at.is_(None)
 Index("call_unfinished", call.c.started_at, sqlite_where=_unfinished)
 
 _placed = call.c.talk_ms.is_not(None)
-_refused = call.c.talk_ms.is_(None)
+_refused = call.c.talk_ms.is_(None) & call.c.round.is_not(None)
 for _columns in (
     (call.c.caller, call.c.started_at),
     (call.c.callee, call.c.started_at),
@@ -121,7 +129,7 @@ for _columns in (
 ):
     Index(f"attempt_{_columns[0].name}", *_columns, sqlite_where=_placed)
 Index("refused_plan", call.c.round, call.c.plan_key, sqlite_where=_refused)
-Index("call_control_of", call.c.control_of)
+Index("call_control_of", call.c.control_of, sqlite_where=call.c.control_of.is_not(None))
 
 message = Table(
     "message",
@@ -146,6 +154,9 @@ opinion = Table(
     _needed("confidence", Text),
     Column("status", Integer),
     Column("definitive", Boolean),
+    Column("alerting_ms", Float),
+    Column("final_ms", Float),
+    Column("contacts", JSON(none_as_null=True)),
 )
 Index("opinion_disposition", opinion.c.disposition)
 
@@ -215,3 +226,59 @@ incident = Table(
     _needed("recorded_at", Instant),
 )
 Index("incident_recorded_at", incident.c.recorded_at)
+
+# What the calls of a caller ID on a network add up to (`probe.health.account`); network "" is all of them. `told_at`
+# is when its state was last told to an endpoint. The body is JSON that no query looks into.
+account = Table(
+    "account",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("network", Text, primary_key=True),
+    _needed("ruleset", Text),
+    _needed("state", Text),
+    Column("told_at", Instant),
+    _needed("body", Text),
+)
+Index("account_state", account.c.state)
+Index("account_ruleset", account.c.network, account.c.ruleset, account.c.caller)
+
+# Counts of calls by what they have in common (`probe.health.tally`); caller "" is everybody. Rows stand in the order of
+# their key: each call adds to a dozen of one caller's.
+tally = Table(
+    "tally",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("dimension", Text, primary_key=True),
+    Column("value", PlainText, primary_key=True),
+    *(_needed(name, Integer) for name in ("calls", "blocked", "through", "declined", "quiet")),
+    sqlite_with_rowid=False,
+)
+
+# What everybody's counts have from one caller's calls of one day (UTC), as JSON: without it, that caller's calls could
+# not be added up again.
+share = Table(
+    "share",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    _needed("body", Text),
+    sqlite_with_rowid=False,
+)
+
+# Caller IDs whose accounts and tallies have to be made again from the calls before they are read. No two marks are
+# equal: whoever makes them again sees by it whether more has come meanwhile.
+stale = Table("stale", metadata, Column("caller", Text, primary_key=True), _needed("mark", Text))
+
+# The book of redress: what each blocker did to each caller ID, and what was asked of it.
+redress = Table(
+    "redress",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("blocker", PlainText, primary_key=True),
+    _needed("first_seen", Instant),
+    _needed("last_seen", Instant),
+    _needed("count", Integer),
+    _needed("contacts", JSON),
+    _needed("networks", JSON),
+    *(Column(name, Instant) for name in ("asked_at", "answered_at", "cleared_at", "back_at")),
+)

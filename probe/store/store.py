@@ -1,48 +1,59 @@
 """What is asked and what happened in, before and after each INVITE; records out, for whoever judges or counts them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
-from probe.call import CallRecord, CallRequest, Ending, Message
+from probe.call import CallRecord, CallRequest, Ending
 from probe.errors import StoreError
 from probe.event import Event
+from probe.health import Case, Change, Observation, Standing, Tally, in_whole
+from probe.health.redress import Step
 from probe.judged import JudgedCall, judge_call
 from probe.scenario.guard import Refusal, refused_record
 from probe.scenario.history import DAY, AlreadyPlanned, History, Pause, PauseKind
 from probe.scenario.round import OpenRound, RoundRecord, RoundState
-from probe.store import rows
+from probe.store import anew, rows
+from probe.store.accounts import note_case, read_accounts, read_cases
+from probe.store.counts import read_tallies
 from probe.store.database import Database
+from probe.store.facts import PAGE, read_messages, read_observations, read_records
+from probe.store.importing import Packed, write_imported
 from probe.store.incidents import Incident, read_incidents, write_incident
+from probe.store.judging import add_opinion, judge_old, put_opinions
 from probe.store.lease import drop, read_holder, take
 from probe.store.lookup import find_one
 from probe.store.outbox import Outbox, queue
 from probe.store.past import Gate, ask, begin_pause, end_pause, read_history, read_pauses
-from probe.store.refusals import Refused, read_refusals, write_refusals
+from probe.store.pruning import Keep, Pruned, prune_page
+from probe.store.rebuild import rebuild_and_tell
+from probe.store.refusals import Refused, RefusedByRule, count_refusals, read_refusals, write_refusals
 from probe.store.rounds import end_round, read_open, read_rounds, write_round
 from probe.store.schema import call, message, opinion
-from probe.verdict import RULESET
+from probe.store.stale import read_stale
+from probe.store.standing import add_call
+from probe.store.telling import Tell, read_reminders, tell_of
 
-_PAGE = 200
 _REFUSALS = 500
+_TOLD_AT_ONCE = 5
 
 # Statements of every call, made once: making one takes longer than running it.
 _BEGIN_CALL = insert(call)
 _FIND_PLAN = select(call.c.id).where(call.c.plan_key == bindparam("key"))
-_END_CALL = update(call).where(
-    call.c.id == bindparam("of_call"), call.c.ended_at.is_(None) | (call.c.ending == Ending.LOST.value)
-)
+_END_CALL = update(call).where(call.c.id == bindparam("of_call"), call.c.ended_at.is_(None))
+_END_LOST = update(call).where(call.c.id == bindparam("of_call"), call.c.ending == Ending.LOST.value)
 _ADD_MESSAGES = insert(message)
-_DROP_OPINION = delete(opinion).where(opinion.c.call_id == bindparam("of_call"))
-_ADD_OPINION = insert(opinion)
 
 # What setting up and clearing a call may take on top of ringing and holding.
 _SLACK = timedelta(seconds=60)
+
+
+def tell_nothing(_: Sequence[Change], __: Sequence[JudgedCall]) -> tuple[Event, ...]:
+    return ()
 
 
 class Store:
@@ -170,19 +181,23 @@ class Store:
         with self._database.writing() as connection:
             return _begin(connection, request, started_at)
 
-    def finish(self, judged: JudgedCall, events: Sequence[Event] = (), endpoint: str | None = None) -> None:
-        """Write what happened, what it is held to mean, and the events for the endpoint, all or nothing."""
-        with self._database.writing() as connection:
-            _finish(connection, judged)
-            queue(connection, _addressed(events, endpoint))
+    def finish(self, judged: JudgedCall, tell: Tell = tell_nothing, endpoint: str | None = None) -> tuple[Change, ...]:
+        """Write what happened, what it is held to mean and what it changes, and the events for the endpoint.
 
-    def refuse(self, judged: JudgedCall, events: Sequence[Event] = (), endpoint: str | None = None) -> bool:
+        All or nothing. `tell` makes the events of the standings that changed, which are given back, too.
+        """
+        with self._database.writing() as connection:
+            changes = _finish(connection, judged)
+            if endpoint is not None:
+                tell_of(connection, changes, tell, (endpoint,), judged.record.ended_at)
+            return changes
+
+    def refuse(self, judged: JudgedCall) -> bool:
         """Write a call that was never placed, begun and finished at once; False says that its plan is there already."""
         with self._database.writing() as connection:
             if not _begin(connection, judged.record.request, judged.record.started_at):
                 return False
             _finish(connection, judged)
-            queue(connection, _addressed(events, endpoint))
             return True
 
     def refuse_all(self, refusals: Sequence[Refusal], now: datetime) -> int:
@@ -202,6 +217,11 @@ class Store:
         """Give what the guard refused and what was not placed since then, the newest first."""
         with self._database.reading() as connection:
             return read_refusals(connection, since)
+
+    def refused_by_rule(self, since: datetime) -> tuple[RefusedByRule, ...]:
+        """Count by rule what was not placed since then."""
+        with self._database.reading() as connection:
+            return count_refusals(connection, since)
 
     def controls(self, call_ids: Iterable[str]) -> dict[str, str]:
         """Give the id of the control call of each of these calls that has one."""
@@ -244,7 +264,8 @@ class Store:
         if since is not None:
             chosen = chosen.where(call.c.started_at >= since)
         if disposition is not None:
-            self._judge_anew()
+            # So that it gets today's answer.
+            judge_old(self._database)
             chosen = chosen.join(opinion).where(opinion.c.disposition == disposition)
         return self._pages(chosen, limit, newest_first=newest_first, messages=messages)
 
@@ -254,7 +275,89 @@ class Store:
             row = find_one(connection, call, id_prefix)
             if row.ended_at is None:
                 raise StoreError(f"the call {row.id} has not ended yet; ask again when it has")
-            return rows.read_record(row, _messages(connection, [row.id]).get(row.id, ()))
+            return rows.read_record(row, read_messages(connection, [row.id]).get(row.id, ()))
+
+    def standings(self, callers: Collection[str] | None = None) -> tuple[Standing, ...]:
+        """Give the standing of these caller IDs, or of all: for each network, then as a whole. Without signals."""
+        self.make_current(callers)
+        with self._database.reading() as connection:
+            return in_whole(one.standing() for one in read_accounts(connection, callers))
+
+    def tallies(self, callers: Collection[str] | None = None) -> tuple[Tally, ...]:
+        """Give the counts that signals are found in: all of them, or those of these caller IDs and of everybody."""
+        self.make_current(callers)
+        with self._database.reading() as connection:
+            return tuple(read_tallies(connection, callers))
+
+    def observations(self, caller: str, since: datetime | None = None) -> tuple[Observation, ...]:
+        """Give what the calls of a caller ID say, in the order in which they ended."""
+        self.make_current([caller])
+        with self._database.reading() as connection:
+            return tuple(read_observations(connection, caller, since))
+
+    def cases(self, caller: str | None = None) -> tuple[Case, ...]:
+        """Give the book of redress, of one caller ID or of all."""
+        self.make_current(None if caller is None else [caller])
+        with self._database.reading() as connection:
+            return read_cases(connection, caller)
+
+    def note_case(self, caller: str, blocker: str | None, step: Step, now: datetime) -> tuple[Case, ...]:
+        """Note what a person did about a caller's cases, or that with one blocker; give them as they are now."""
+        with self._database.writing() as connection:
+            return note_case(connection, caller, blocker, step, now)
+
+    def catch_up(self, callers: Collection[str], now: datetime, tell: Tell, endpoints: Collection[str]) -> bool:
+        """Add up again what came late or was imported of these callers, and tell what that changed; a few at a time.
+
+        True says that there may be more.
+        """
+        with self._database.reading() as connection:
+            found = [caller for caller in read_stale(connection) if caller in callers][:_TOLD_AT_ONCE]
+        for caller in found:
+            rebuild_and_tell(
+                self._database,
+                caller,
+                lambda connection, changes: tell_of(connection, changes, tell, endpoints, now),
+            )
+        return bool(found)
+
+    def remind(
+        self, callers: Collection[str], before: datetime, now: datetime, tell: Tell, endpoints: Collection[str]
+    ) -> bool:
+        """Tell again of the numbers among these that are blocked and were not told of since then; a few at a time.
+
+        True says that there may be more.
+        """
+        with self._database.writing() as connection:
+            found = read_reminders(connection, callers, before, _TOLD_AT_ONCE)
+            tell_of(connection, found, tell, endpoints, now)
+        return bool(found)
+
+    def prune(self, keep: Keep, now: datetime, after: str = "", *, dry_run: bool = False) -> Pruned:
+        """Drop the raw messages of old calls, a few hundred calls a step; the next goes on after `Pruned.last`."""
+        return prune_page(self._database, keep, now, after, dry_run=dry_run)
+
+    def add_imported(self, calls: Sequence[Packed]) -> int:
+        """Write calls that others placed, all or none; give the number of those that were not there yet.
+
+        They count when they are next added up (`make_current`).
+        """
+        with self._database.writing() as connection:
+            return write_imported(connection, calls)
+
+    def make_current(self, callers: Collection[str] | None = None) -> None:
+        """Add up again what came late, was imported, or was added up under an older ruleset, of these callers or all.
+
+        Where that is much, all cores do it; others who write are never kept waiting for long.
+        """
+        anew.make_current(self._database, callers)
+
+    def rebuild_all(self, tell_progress: anew.TellProgress) -> None:
+        """Judge every call again from its facts and add up everything anew, while others go on writing.
+
+        `tell_progress` hears what is done, how much of it, and of how much.
+        """
+        anew.rebuild_all(self._database, tell_progress)
 
     def _pages(
         self, chosen: Select[tuple[object, ...]], limit: int | None, *, newest_first: bool, messages: bool
@@ -263,29 +366,15 @@ class Store:
         ordered, left = _ordered(chosen, newest_first=newest_first), limit
         after: ColumnElement[bool] | None = None
         while left is None or left > 0:
-            size = _PAGE if left is None else min(left, _PAGE)
+            size = PAGE if left is None else min(left, PAGE)
             with self._database.reading() as connection:
                 page = ordered.limit(size) if after is None else ordered.where(after).limit(size)
-                records = _records(connection, page, messages=messages)
+                records = read_records(connection, page, messages=messages)
             yield from records
             if len(records) < size:
                 return
             after = _beyond(records[-1], newest_first=newest_first)
             left = None if left is None else left - size
-
-    def _judge_anew(self) -> None:
-        """Bring opinions of another ruleset up to date, so that a question by disposition gets today's answer."""
-        stale = select(opinion.c.call_id).where(opinion.c.ruleset != RULESET).limit(_PAGE)
-        while True:
-            with self._database.reading() as connection:
-                ids = connection.execute(stale).scalars().all()
-                records = _records(connection, select(call).where(call.c.id.in_(ids)), messages=True)
-            if not records:
-                return
-            judged = [judge_call(record) for record in records]
-            with self._database.writing() as connection:
-                for one in judged:
-                    _write_opinion(connection, one)
 
 
 def _begin(connection: Connection, request: CallRequest, started_at: datetime) -> bool:
@@ -301,36 +390,22 @@ def _begin(connection: Connection, request: CallRequest, started_at: datetime) -
     return True
 
 
-def _finish(connection: Connection, judged: JudgedCall) -> None:
-    """Write facts and opinion. Facts that come late replace the guess that the call was lost."""
-    record = judged.record
-    ended = connection.execute(_END_CALL, rows.ending_row(judged) | {"of_call": record.request.id})
-    if not ended.rowcount:
-        raise StoreError(f"the call {record.request.id} was never begun or has ended before; begin each call once")
+def _finish(connection: Connection, judged: JudgedCall) -> tuple[Change, ...]:
+    """Write facts and opinion, and add them up; give the standings that changed."""
+    record, late = judged.record, False
+    row = rows.ending_row(judged) | {"of_call": record.request.id}
+    if not connection.execute(_END_CALL, row).rowcount:
+        late = bool(connection.execute(_END_LOST, row | {"counted_at": None}).rowcount)
+        if not late:
+            raise StoreError(f"the call {record.request.id} was never begun or has ended before; begin each call once")
     if record.messages:
         connection.execute(_ADD_MESSAGES, rows.message_rows(record))
-    _write_opinion(connection, judged)
-
-
-def _write_opinion(connection: Connection, judged: JudgedCall) -> None:
-    connection.execute(_DROP_OPINION, {"of_call": judged.record.request.id})
-    connection.execute(_ADD_OPINION, rows.opinion_row(judged))
-
-
-def _addressed(events: Sequence[Event], endpoint: str | None) -> list[tuple[Event, str]]:
-    return [] if endpoint is None else [(event, endpoint) for event in events]
-
-
-def _records(connection: Connection, chosen: Select[tuple[object, ...]], *, messages: bool) -> list[CallRecord]:
-    found = connection.execute(chosen).all()
-    theirs = _messages(connection, [row.id for row in found]) if messages else {}
-    return [rows.read_record(row, theirs.get(row.id, ())) for row in found]
-
-
-def _messages(connection: Connection, call_ids: Iterable[str]) -> dict[str, list[Message]]:
-    chosen = select(message).where(message.c.call_id.in_(tuple(call_ids))).order_by(message.c.call_id, message.c.seq)
-    by_call = groupby(connection.execute(chosen), key=lambda row: row.call_id)
-    return {call_id: list(map(rows.read_message, found)) for call_id, found in by_call}
+    if late:
+        put_opinions(connection, [rows.opinion_row(judged)])
+    else:
+        add_opinion(connection, judged)
+    # Facts that come late replace the guess that the call was lost, which has been added up already.
+    return add_call(connection, record.request.id, late=late)
 
 
 def _ordered(chosen: Select[tuple[object, ...]], *, newest_first: bool) -> Select[tuple[object, ...]]:

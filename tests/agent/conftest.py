@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from probe.agent.build import ask_build
 from probe.agent.pool import Agent
 from probe.call import CallRecord, CallRequest, Direction
+from probe.stack import Build
 from probe.trunk import Transport, Trunk
 
 SCENARIOS = Path(__file__).parents[1] / "data" / "sipp"
@@ -33,6 +35,12 @@ def missing(words: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(words)
     pytest.skip(words)
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """The build of the library that is installed: what it can do decides what is right."""
+    return ask_build()
 
 
 def trunk(port: int | None, host: str = "127.0.0.1", transport: str = "udp", **given: Any) -> Trunk:

@@ -60,7 +60,10 @@ def bye(invite: Request, *headers: str, method: str = "BYE") -> bytes:
 
 
 class FarEnd:
-    """Answers each request as `script` says. `heard` keeps every message; `silent` scripts answer nothing."""
+    """Answers each request as `script` says. `heard` keeps every message; `silent` scripts answer nothing.
+
+    `spoken` is the version of TLS of the last connection.
+    """
 
     def __init__(
         self, script: Script, transport: str = "udp", *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
@@ -69,6 +72,8 @@ class FarEnd:
         self._script = script
         self._transport = transport
         self._tls = tls
+        self.spoken: str | None = None
+        self._closed = 0
         self._news = threading.Condition()
         self._socket = _listener(transport, host)
         self.port: int = self._socket.getsockname()[1]
@@ -105,6 +110,11 @@ class FarEnd:
                 assert self._news.wait(max(0.0, deadline - time.monotonic())), f"no {method} within {seconds} s"
         return self.requests(method)[count - 1]
 
+    def wait_until_closed(self, seconds: float = 5) -> None:
+        """Wait for the end of the first connection."""
+        with self._news:
+            assert self._news.wait_for(lambda: self._closed, seconds), f"no connection closed within {seconds} s"
+
     def wait_for_text(self, start: bytes, seconds: float = 5) -> bytes:
         """The first message that starts so."""
         deadline = time.monotonic() + seconds
@@ -134,11 +144,17 @@ class FarEnd:
         stream, _ = self._socket.accept()
         stream.settimeout(10)
         self._stream = stream
-        with self._tls.wrap_socket(stream, server_side=True) if self._tls else stream as secured:
-            self._send = secured.sendall
-            with secured.makefile("rb") as reader:
-                while raw := _read_message(reader):
-                    self._take(raw)
+        try:
+            with self._tls.wrap_socket(stream, server_side=True) if self._tls else stream as secured:
+                self._send = secured.sendall
+                self.spoken = secured.version() if isinstance(secured, ssl.SSLSocket) else None
+                with secured.makefile("rb") as reader:
+                    while raw := _read_message(reader):
+                        self._take(raw)
+        finally:
+            with self._news:
+                self._closed += 1
+                self._news.notify_all()
 
     def _take(self, raw: bytes) -> None:
         with self._news:

@@ -8,40 +8,61 @@ from agent.far_end import FarEnd, reply
 
 from probe.call import CallRecord, Ending
 from probe.sip import Request, read_conversation
+from probe.stack import Build
 
+DATAGRAM = 65_507  # the most that UDP over IPv4 carries
 REASON = 'Reason: SIP;cause=603;text="v=analytics1;url=https://redress.example.com/r";location=RLN'
 
 
-def refuse(*headers: str, transport: str = "udp", provisional: tuple[str, ...] = ()) -> CallRecord:
+def refuse(
+    *headers: str, transport: str = "udp", provisional: tuple[str, ...] = (), size: int | None = None
+) -> CallRecord:
     def refuses(asked: Request) -> Iterator[bytes]:
         if asked.method == "INVITE":
             yield reply(asked, "100 Trying")
             if provisional:
                 yield reply(asked, "183 Session Progress", *provisional)
-            yield reply(asked, "603 Network Blocked", REASON, *headers)
+            yield padded(asked, size) if size else reply(asked, "603 Network Blocked", REASON, *headers)
 
     with FarEnd(refuses, transport) as far:
         return place(trunk(far.port, transport=transport), ring_limit_ms=4_000)
 
 
-@pytest.mark.parametrize(
-    ("transport", "size"), [("tcp", 5_000), ("tcp", 60_000), ("udp", 3_000), ("udp", 3_500), ("udp", 5_000)]
-)
-def test_a_response_too_large_for_the_library_is_read_from_its_head(transport: str, size: int):
-    record = refuse("X-Pad: " + "a" * size, transport=transport)
+def padded(asked: Request, size: int) -> bytes:
+    """A refusal of exactly so many bytes."""
+    short = len(reply(asked, "603 Network Blocked", REASON, "X-Pad: "))
+    return reply(asked, "603 Network Blocked", REASON, "X-Pad: " + "a" * (size - short))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_response_as_large_as_the_library_takes_is_kept_whole(transport: str, build: Build):
+    size = min(build.limits.message_bytes, DATAGRAM)
+    record = refuse(transport=transport, size=size)
+
+    assert (Ending.REFUSED, ["INVITE", "100 Trying", "603 Network Blocked", "ACK"]) == (record.ending, said(record))
+    assert size == len(record.messages[2].raw)
+    assert not record.messages[2].cut
+
+
+@pytest.mark.parametrize(("transport", "beyond"), [("udp", 300), ("udp", 500), ("tcp", 300), ("tcp", 60_000)])
+def test_a_response_too_large_for_the_library_is_read_from_its_head(transport: str, beyond: int, build: Build):
+    size = build.limits.message_bytes + beyond
+    if transport == "udp":
+        size = min(size, DATAGRAM)
+    record = refuse(transport=transport, size=size)
 
     read = read_conversation(record.messages)
     assert Ending.REFUSED == record.ending
     assert read.final is not None
     assert (603, [603]) == (read.final.status, [reason.cause for reason in read.final.reasons])
-    assert (size > 3_000) == read.cut  # the log has 4,000 bytes for a message and its own words
+    assert (size > build.limits.message_bytes) == read.cut
     large = next(m for m in record.messages if m.raw.startswith(b"SIP/2.0 603"))
     assert large.at_ms < 2_000
     assert record.messages[0].remote == large.remote
 
 
-def test_a_provisional_too_large_for_the_library_does_not_end_the_call():
-    record = refuse(transport="udp", provisional=("X-Pad: " + "a" * 5_000,))
+def test_a_provisional_too_large_for_the_library_does_not_end_the_call(build: Build):
+    record = refuse(transport="udp", provisional=("X-Pad: " + "a" * min(build.limits.message_bytes, 64_000),))
 
     assert Ending.REFUSED == record.ending
     assert ["100 Trying", "183 Session Progress", "603 Network Blocked"] == said(record)[1:4]

@@ -93,6 +93,29 @@ def test_a_scenario_is_checked_told_reported_and_delivered(check, scenario, rece
     assert {"+12025550101", "+12025550102"} == {standing["caller"] for standing in completed["standing"]}
 
 
+def test_a_change_of_standing_is_delivered_with_the_calls_that_changed_it(check, scenario, receiver, probe):
+    path = scenario()
+    path.write_text(path.read_text().replace("[round.completed, call.blocked]", "[number.standing_changed]"))
+    assert 1 == check(path, "--repeat", "2").code
+    events = [body for _, body in receiver.taken]
+    schema = json.loads(probe("schema").out)["number.standing_changed"]
+    calls = {call["id"]: call for call in probe("calls", "--json").lines}
+    known = {}
+    for event in events:
+        jsonschema.validate(event, schema)
+        before, after = event["data"]["before"], event["data"]["after"]
+        key = after["caller"], after["network"]
+        assert (known.get(key) or "unknown") == (before["standing"] if before else "unknown")
+        known[key] = after["standing"]
+        told = event["data"]["calls"]
+        assert told
+        assert told == [calls[call["id"]] for call in told]
+    # What was told adds up to what is asked for.
+    standings = {(one["caller"], one["network"]): one["standing"] for one in probe("standing", "--json").lines}
+    assert "blocked" == standings["+12025550102", None]
+    assert standings == {key: known.get(key, "unknown") for key in standings}
+
+
 def test_the_table_in_a_pipe_has_no_colour_and_one_line_a_call(check, scenario):
     said = check(scenario("[answered, analytics_blocked]"))
     assert 0 == said.code

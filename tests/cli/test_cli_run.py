@@ -9,11 +9,15 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
 from agent.far_end import FarEnd, reply
 from daemon_process import SECRET, Daemon, Receiver, fresh_store, store_in, wait_until
+from placed import BLOCKED as BLOCKED_HERE
+from placed import refused
 
 from probe.call import Ending
+from probe.documents import document_schemas
 from probe.scenario.history import DAY, PauseKind
 
 pytestmark = pytest.mark.agent
@@ -266,6 +270,50 @@ def test_rounds_that_were_missed_are_told_by_status(tmp_path, write):
         rounds = daemon.probe("status").stdout
         assert rounds.count("missed") >= 2
         assert "not running" in rounds
+
+
+def old_blocks(folder, days):
+    """Three calls of a number that was blocked so many days ago."""
+    fresh_store(folder)
+    with store_in(folder) as store:
+        for number in range(3):
+            at = datetime.now(UTC) - timedelta(days=days, minutes=-number)
+            judged = refused(*BLOCKED_HERE, id=f"old-{number}", plan_key=f"{number}", at=at, network="a")
+            store.begin(judged.record.request, at)
+            store.finish(judged)
+
+
+def test_it_drops_old_messages_by_itself_and_keeps_what_they_said(tmp_path, write):
+    old_blocks(tmp_path / "a", 401)
+    with Daemon(tmp_path / "a", write(9)) as daemon:
+        assert 3 == daemon.wait_for("pruned")["calls"]
+        shown = daemon.probe("show", "old-1").stdout
+        assert 0 == daemon.stop()
+    assert "Blocked by call analytics (analytics_blocked, certain)" in shown
+    assert "They were dropped when their time was over" in shown
+    with store_in(daemon.folder) as store:
+        assert [()] * 3 == [record.messages for record in store.calls()]
+
+
+def test_it_reminds_of_a_number_that_stays_blocked_once_and_not_after_a_restart(tmp_path, write):
+    old_blocks(tmp_path / "a", 30)
+    with Receiver() as receiver:
+        scenario = write(9, url=receiver.url)
+        events = "events: [number.standing_changed]\n  remind_every: 1d"
+        scenario.write_text(scenario.read_text().replace("events: [round.completed, call.blocked]", events))
+        for _ in range(2):
+            with Daemon(tmp_path / "a", scenario) as daemon:
+                # The first tick tells, and leaving delivers.
+                wait_until(lambda: "probe_last_tick_timestamp_seconds 0.0" not in daemon.get("/metrics")[1])
+                assert 0 == daemon.stop()
+    bodies = [body for _, body in receiver.taken]
+    assert [("a", True), (None, True)] == [(one["data"]["after"]["network"], one["data"]["reminder"]) for one in bodies]
+    schema = document_schemas()["number.standing_changed"]
+    for body in bodies:
+        jsonschema.validate(body, schema)
+        assert ["old-0", "old-1", "old-2"][-len(body["data"]["calls"]) :] == [
+            one["id"] for one in body["data"]["calls"]
+        ]
 
 
 @pytest.mark.parametrize(

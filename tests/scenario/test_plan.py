@@ -58,7 +58,11 @@ def test_no_number_stands_in_two_calls_in_a_row(callers, destinations):
 def test_a_planned_call_carries_all_that_the_scenario_says():
     asked = replace(
         scenario(1, 1),
-        callers=(Caller(number="+12025550101", label="Support", campaign="support"),),
+        callers=(
+            Caller(
+                number="+12025550101", label="Support", campaign="support", lead_source="web form", tags=("east", "day")
+            ),
+        ),
         destinations=(
             Destination(number="+12025550191", consent="our SIM", network="verizon", timezone="UTC", expect=ANSWERED),
         ),
@@ -77,6 +81,9 @@ def test_a_planned_call_carries_all_that_the_scenario_says():
         network="verizon",
         label="Support",
         campaign="support",
+        lead_source="web form",
+        tags=("east", "day"),
+        timezone="UTC",
         ring_limit_ms=30_000,
         hold_ms=1_000,
         expect=ANSWERED,

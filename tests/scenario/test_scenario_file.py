@@ -17,7 +17,18 @@ from probe.event import Endpoint
 from probe.expectation import DISPOSITIONS, Expectation
 from probe.scenario.file import load_scenario, read_scenario
 from probe.scenario.file_format import scenario_schema
-from probe.scenario.scenario import Calendar, Caller, Destination, Hours, Limits, Maintenance, Rate, Scenario, Schedule
+from probe.scenario.scenario import (
+    Calendar,
+    Caller,
+    Destination,
+    Hours,
+    Limits,
+    Maintenance,
+    Rate,
+    Scenario,
+    Schedule,
+    Sends,
+)
 from probe.scenario.trunk_uri import trunk_from_uri
 from probe.trunk import IdentityHeader, Transport, Trunk
 
@@ -110,13 +121,27 @@ def test_every_key_of_the_trunk_is_read():
 
 def test_callers_come_from_the_file_and_from_its_csv_file_in_order():
     expected = (
-        Caller(number="+12025550101", label="Support main line", campaign="support", tags=("east", "day")),
+        Caller(
+            number="+12025550101",
+            label="Support main line",
+            campaign="support",
+            lead_source="web form",
+            tags=("east", "day"),
+        ),
         Caller(number="+12025550102", label="Billing, late", campaign="billing"),
         Caller(number="+12025550103"),
     )
     scenario = load("every_key")
     assert expected == scenario.callers
     assert "+12025550100" in (scenario.control or "")
+
+
+def test_a_csv_file_may_name_lead_sources_and_tags():
+    expected = (
+        Caller(number="+12025550101", lead_source="bought list", tags=("west", "night")),
+        Caller(number="+12025550102"),
+    )
+    assert expected == load("callers_with_tags").callers
 
 
 def test_expectations_are_read_in_each_form_and_for_single_callers():
@@ -128,6 +153,19 @@ def test_expectations_are_read_in_each_form_and_for_single_callers():
     } == first.expect_from
     assert expect(["answered", "user_busy"]) == second.expect
     assert expect(["answered"], none=["user_busy"], final=4000) == third.expect
+
+
+def test_what_a_far_end_is_known_to_send_is_read():
+    reason = 'Q.850;cause=21;text="v=analytics1;email=desk@example.com;id=probe-1";location=TN'
+    assert [None, None, Sends(phrase="Network blocked", reason=reason)] == [
+        destination.sends for destination in load("every_key").destinations
+    ]
+
+
+def test_the_phrase_of_a_603_plus_need_not_be_written():
+    reason = """SIP;cause=603;text="v=analytics1;url=https://example.com/r";location=RLN"""
+    (destination,) = read(f"{SMALLEST}    sends:\n      reason: {reason}\n").destinations
+    assert Sends(phrase="Network Blocked", reason=reason) == destination.sends
 
 
 def test_networks_are_named_once_in_the_order_of_the_file():
@@ -169,9 +207,20 @@ def test_the_webhook_is_named_by_its_url_as_written():
         name="https://hooks.example.com/${HOOK_TOKEN}",
         url="https://hooks.example.com/hunter3",
         secret=ENVIRON["WEBHOOK_SECRET"],
-        types=frozenset({"call.blocked"}),
+        types=frozenset({"call.blocked", "number.standing_changed"}),
+        remind_every_s=12 * 3600,
     )
     assert expected == load("every_key").endpoint
+
+
+def test_nobody_is_reminded_who_did_not_ask():
+    text = SMALLEST + "webhook: {url: 'https://hooks.example.com/x', secret: '${WEBHOOK_SECRET}'}\n"
+    endpoint = read(text).endpoint
+    assert endpoint is not None
+    assert (None, {"round.completed", "number.standing_changed", "call.blocked"}) == (
+        endpoint.remind_every_s,
+        endpoint.types,
+    )
 
 
 def test_no_secret_is_seen_in_a_scenario_that_is_printed():

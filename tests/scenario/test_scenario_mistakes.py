@@ -48,6 +48,7 @@ MESSAGES = {
     "caller_file_wrong_number": (
         'wrong_number.csv:3: number: "12025550103" is not a phone number; write it as +12025550101.'
     ),
+    "caller_lead_source_blank": ('FILE:6: callers[0].lead_source: " " is empty; write something or take the key out.'),
     "caller_number_in_other_digits": (
         'FILE:5: callers[0].number: "+1202555010٤" is not a phone number; write it as +12025550101.'
     ),
@@ -75,6 +76,16 @@ MESSAGES = {
     "destination_number_wrong": (
         'FILE:7: destinations[0].number: "+1202555" is not a phone number; write it as +12025550101.'
     ),
+    "destination_sends_a_broken_reason": (
+        'FILE:10: destinations[0].sends.reason: "SIP;cause=603;text=v=analytics1;url=https://example.com/r" '
+        "is not the Reason of a 603+; write it as "
+        'SIP;cause=603;text="v=analytics1;url=https://example.com/r;id=probe-1";location=RLN.'
+    ),
+    "destination_sends_another_reason": (
+        'FILE:10: destinations[0].sends.reason: "Q.850;cause=21" is not the Reason of a 603+; write it as '
+        'SIP;cause=603;text="v=analytics1;url=https://example.com/r;id=probe-1";location=RLN.'
+    ),
+    "destination_sends_no_reason": "FILE:9: destinations[0].sends.reason is missing; add it.",
     "destination_timezone_outside": (
         'FILE:9: destinations[0].timezone: "../../etc/passwd" is not a time zone; write it as America/New_York.'
     ),
@@ -352,6 +363,12 @@ MESSAGES = {
     ),
     "webhook_event_unknown": (
         'FILE:12: webhook.events[0]: "call.bloked" is not a webhook event; did you mean call.blocked?'
+    ),
+    "webhook_remind_of_nothing": (
+        "FILE:9: webhook has remind_every but no number.standing_changed among its events; add it there."
+    ),
+    "webhook_remind_too_often": (
+        'FILE:12: webhook.remind_every: "30s" is out of range; write a duration from 1m to 365d.'
     ),
     "webhook_secret_in_the_file": (
         "FILE:11: webhook.secret is a secret, which is never written in the file; write ${NAME} and set NAME "

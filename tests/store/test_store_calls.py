@@ -9,7 +9,7 @@ from probe.call import CallRecord, Direction, Ending, Media
 from probe.errors import StoreError
 from probe.expectation import Expectation
 from probe.judged import judge_call
-from probe.store import open_store
+from probe.store import judging, open_store
 from probe.store.schema import opinion
 
 
@@ -92,9 +92,10 @@ def test_a_finish_that_fails_writes_nothing(store, make_request, make_record, ma
     store.begin(record.request, record.started_at)
     twice = (make_event("msg-1"), make_event("msg-1"))
     with pytest.raises(StoreError, match="UNIQUE constraint failed"):
-        store.finish(judge_call(record), twice, "https://hooks.example.com")
+        store.finish(judge_call(record), lambda *_: twice, "https://hooks.example.com")
     assert [] == list(store.calls())
     assert () == store.outbox.deliveries()
+    assert ((), ()) == (store.standings(), store.tallies())
     store.finish(judge_call(record))
     assert record == store.call("call-1")
 
@@ -199,7 +200,7 @@ def test_history_can_be_read_without_messages(history):
 
 
 def test_history_longer_than_a_page_comes_whole_and_in_order(store, make_request, make_record, now, monkeypatch):
-    monkeypatch.setattr("probe.store.store._PAGE", 3)
+    monkeypatch.setattr("probe.store.store.PAGE", 3)
     starts = [now + timedelta(seconds=n // 2) for n in range(10)]  # pairs that start together, across pages
     for n, started_at in enumerate(starts):
         place(store, make_record(make_request(f"{n}"), started_at=started_at))
@@ -219,7 +220,7 @@ def test_a_question_by_disposition_gets_the_answer_of_todays_ruleset(history, mo
     """A new ruleset is played by one that wrote other dispositions under an older name."""
     with history._database.writing() as connection:
         connection.execute(update(opinion).values(ruleset="older", disposition="answered"))
-    monkeypatch.setattr("probe.store.store._PAGE", 3)
+    monkeypatch.setattr("probe.store.judging._NEXT_IDS", judging._NEXT_IDS.limit(3))
     assert [] == ids(history.calls(disposition="answered"))
     assert ["3", "1"] == ids(history.calls(disposition="user_busy"))
 

@@ -1,0 +1,146 @@
+"""Counts of calls in, rows of the tables out, and the way back.
+
+Those that belong to everybody are added up over all callers, and with each caller and day stands its share of them: so
+one caller's calls can be added up again without those of all others.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC
+from operator import add
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, null, select, text, union_all
+
+from probe.health import Dimension, Observation, Tallies, Tally
+from probe.health.tally import EVERYBODY
+from probe.store.schema import share, tally
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_DIMENSIONS: Final = {one.value: one for one in Dimension}
+
+# Both SQLite and PostgreSQL take these forms.
+_ADD_TALLY: Final = text(
+    "INSERT INTO tally (caller, dimension, value, calls, blocked, through, declined, quiet) "
+    "VALUES (:caller, :dimension, :value, :calls, :blocked, :through, :declined, :quiet) "
+    "ON CONFLICT (caller, dimension, value) DO UPDATE SET calls = tally.calls + excluded.calls, "
+    "blocked = tally.blocked + excluded.blocked, through = tally.through + excluded.through, "
+    "declined = tally.declined + excluded.declined, quiet = tally.quiet + excluded.quiet"
+).bindparams(bindparam("value", type_=tally.c.value.type))
+_PUT_SHARE: Final = text(
+    "INSERT INTO share (caller, day, body) VALUES (:caller, :day, :body) "
+    "ON CONFLICT (caller, day) DO UPDATE SET body = share.body || excluded.body"
+)
+_SHARES: Final = select(share.c.body).where(share.c.caller == bindparam("caller"))
+_DROP_TALLIES: Final = delete(tally).where(tally.c.caller == bindparam("of_caller"))
+_DROP_SHARES: Final = delete(share).where(share.c.caller == bindparam("of_caller"))
+_NAMES: Final = ("calls", "blocked", "through", "declined", "quiet")
+_DROP_EMPTY: Final = delete(tally).where(tally.c.caller == EVERYBODY, *(tally.c[name] == 0 for name in _NAMES))
+
+# Both in one statement, so that they are of one moment.
+_ALL_SHARES: Final = union_all(
+    select(share.c.body, *(null() for _ in range(7))),
+    select(null(), tally.c.dimension, tally.c.value, *(tally.c[name] for name in _NAMES)).where(
+        tally.c.caller == EVERYBODY
+    ),
+)
+
+Counts = dict[tuple[str, Dimension, str], list[int]]
+"""Numbers of calls by caller, dimension and value, as `Tallies` has them."""
+Parts = dict[tuple[str, str], Tallies]
+"""Counts, apart by the caller and the day (UTC) that they come from."""
+
+
+def part_of(parts: Parts, one: Observation) -> Tallies:
+    """Give the counts that a call belongs to."""
+    key = (one.caller, one.started_at.astimezone(UTC).date().isoformat())
+    found = parts.get(key)
+    if found is None:
+        found = parts[key] = Tallies()
+    return found
+
+
+def add_counts(connection: Connection, parts: Parts) -> None:
+    """Add the counts of new calls to what is there."""
+    _add(connection, _summed(tallies.counts for tallies in parts.values()))
+    _add_shares(connection, parts)
+
+
+def replace_counts(connection: Connection, caller: str, parts: Parts) -> None:
+    """Put the counts of all calls of a caller in the place of those that are there."""
+    before = _summed(map(_read, connection.execute(_SHARES, {"caller": caller}).scalars()))
+    lost = {key: [-count for count in counts] for key, counts in before.items()}
+    for statement in (_DROP_TALLIES, _DROP_SHARES):
+        connection.execute(statement, {"of_caller": caller})
+    _add_shares(connection, parts)
+    _add(connection, _summed([lost, *(tallies.counts for tallies in parts.values())]))
+    connection.execute(_DROP_EMPTY)
+
+
+def read_missing(connection: Connection) -> Counts:
+    """Give what everybody's counts lack of the sum of all shares: nothing, unless they were spoilt."""
+    total: Counts = {}
+    for body, dimension, value, *counts in connection.execute(_ALL_SHARES, execution_options={"yield_per": 1_000}):
+        found = (
+            {(EVERYBODY, Dimension(dimension), value): [-count for count in counts]} if body is None else _read(body)
+        )
+        _sum(total, found)
+    return {key: counts for key, counts in total.items() if any(counts)}
+
+
+def add_missing(connection: Connection, missing: Counts) -> None:
+    _add(connection, missing)
+    connection.execute(_DROP_EMPTY)
+
+
+def read_tallies(connection: Connection, callers: Collection[str] | None = None) -> Iterator[Tally]:
+    """Read every count, or those of these callers and of everybody."""
+    chosen = select(tally) if callers is None else select(tally).where(tally.c.caller.in_([EVERYBODY, *callers]))
+    for caller, dimension, value, calls, blocked, through, declined, quiet in connection.execute(chosen).all():
+        yield Tally(caller, _DIMENSIONS[dimension], value, calls, blocked, through, declined, quiet)
+
+
+def _summed(several: Iterable[Counts]) -> Counts:
+    total: Counts = {}
+    for counts in several:
+        _sum(total, counts)
+    return total
+
+
+def _sum(total: Counts, more: Counts) -> None:
+    for key, counts in more.items():
+        known = total.get(key)
+        total[key] = counts if known is None else list(map(add, known, counts))
+
+
+def _add(connection: Connection, counts: Counts) -> None:
+    # In the order of their key, so that no two processes wait for each other's.
+    rows = [
+        {"caller": caller, "dimension": dimension, "value": value, **dict(zip(_NAMES, found, strict=True))}
+        for (caller, dimension, value), found in sorted(counts.items())
+        if any(found)
+    ]
+    if rows:
+        connection.execute(_ADD_TALLY, rows)
+
+
+def _add_shares(connection: Connection, parts: Parts) -> None:
+    rows = [
+        {"caller": caller, "day": day, "body": body}
+        for (caller, day), tallies in parts.items()
+        if (body := _written(tallies.counts))
+    ]
+    if rows:
+        connection.execute(_PUT_SHARE, rows)
+
+
+def _written(counts: Counts) -> str:
+    """Write everybody's counts, each with a comma behind it, so that what comes later is written behind them."""
+    return "".join(_encode([*key[1:], *found]) + "," for key, found in counts.items() if key[0] == EVERYBODY)
+
+
+def _read(body: str) -> Counts:
+    counts: Counts = {}
+    for dimension, value, *found in json.loads(f"[{body[:-1]}]"):
+        _sum(counts, {(EVERYBODY, _DIMENSIONS[dimension], value): found})
+    return counts

@@ -1,0 +1,183 @@
+"""Calls whose opinions are old, or doubted, in; opinions made again from their facts, where they are others, out."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+
+from probe.call import CallRecord, CallRequest, Direction, Ending, Message
+from probe.judged import JudgedCall, conversation_of, judge_call, kept_headers
+from probe.sip import Conversation
+from probe.store import rows
+from probe.store.database import Database
+from probe.store.facts import PAGE
+from probe.store.schema import call, message, opinion
+from probe.verdict import RULESET
+from probe.verdict.alike import pattern_of
+
+_RANGE: Final = 5_000
+_WIDTH: Final = len(opinion.c)
+_MOST_KINDS: Final = 10_000
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+
+# Statements of every call, made once: making one takes longer than running it.
+_ADD_OPINION: Final = insert(opinion)
+_PUT_OPINION: Final = update(opinion).where(opinion.c.call_id == bindparam("of_call"))
+
+# What judging asks for, and nothing else; of a call with several messages, a row for each.
+_JUDGED: Final = (
+    select(
+        *opinion.c, call.c.ending, call.c.detail, call.c.digest, call.c.imported, message.c.at_ms, message.c.direction,
+        message.c.transport, message.c.local, message.c.remote, message.c.raw, message.c.cut,
+    )
+    .select_from(call)
+    .join(opinion, opinion.c.call_id == call.c.id)
+    .outerjoin(message, message.c.call_id == call.c.id)
+    .where(call.c.ended_at.is_not(None))
+    .order_by(call.c.id, message.c.seq)
+)  # fmt: skip
+_is_old = opinion.c.ruleset != RULESET
+_OF_RANGE: Final = _JUDGED.where(call.c.id > bindparam("after"), call.c.id <= bindparam("upto"))
+_OLD_OF_RANGE: Final = _OF_RANGE.where(_is_old)
+_refused = call.alias("refused")
+_held_against_theirs = call.c.control_of.in_(select(_refused.c.id).where(_refused.c.caller == bindparam("caller")))
+_OLD_OF_CALLER: Final = _JUDGED.where(_is_old, or_(call.c.caller == bindparam("caller"), _held_against_theirs))
+_AN_OLD_ONE: Final = select(opinion.c.call_id).where(_is_old).limit(1)
+_NEXT_IDS: Final = select(call.c.id).where(call.c.id > bindparam("after")).order_by(call.c.id).limit(_RANGE)
+
+Opinion = dict[str, Any]
+"""A row of the table of that name."""
+Put = Callable[[Sequence[Opinion]], None]
+
+
+class Range(NamedTuple):
+    """So many calls, whose ids come after one and up to the other."""
+
+    after: str
+    upto: str
+    calls: int
+
+
+def add_opinion(connection: Connection, judged: JudgedCall) -> None:
+    """Write what a call is held to mean."""
+    connection.execute(_ADD_OPINION, rows.opinion_row(judged))
+
+
+def put_opinions(connection: Connection, opinions: Iterable[Opinion]) -> None:
+    """Write what calls are held to mean, in place of what they were held to mean before."""
+    changed = [row | {"of_call": row["call_id"]} for row in opinions]
+    if changed:
+        connection.execute(_PUT_OPINION, changed)
+
+
+def judge_old_of(connection: Connection, caller: str, put: Put) -> None:
+    """Judge the calls of a caller, and the control calls held against them, whose opinions are of an older ruleset."""
+    for changed in _judge(connection, _OLD_OF_CALLER, caller=caller):
+        put(changed)
+
+
+def judge_old(database: Database) -> None:
+    """Judge every call whose opinion is of an older ruleset."""
+    for part in old_ranges(database):
+        judge_range(database, part, old=True)
+
+
+def old_ranges(database: Database) -> Iterator[Range]:
+    """Split all calls into ranges, if one of them has an opinion of an older ruleset."""
+    with database.reading() as connection:
+        found = connection.execute(_AN_OLD_ONE).first()
+    if found is not None:
+        yield from ranges(database)
+
+
+def ranges(database: Database) -> Iterator[Range]:
+    """Split all calls into ranges, in the order of their ids: near one another in the file, for ids begin with time."""
+    after = ""
+    while True:
+        with database.reading() as connection:
+            ids = connection.execute(_NEXT_IDS, {"after": after}).scalars().all()
+        if not ids:
+            return
+        yield Range(after, ids[-1], len(ids))
+        after = ids[-1]
+
+
+def judge_range(database: Database, part: Range, *, old: bool) -> None:
+    """Judge the calls of a range, or those of them whose opinions are old."""
+    with database.reading() as connection:
+        chosen = _OLD_OF_RANGE if old else _OF_RANGE
+        changed = [row for page in _judge(connection, chosen, after=part.after, upto=part.upto) for row in page]
+    if changed:
+        with database.writing() as connection:
+            put_opinions(connection, changed)
+
+
+def _judge(connection: Connection, chosen: Select[Any], **which: str) -> Iterator[list[Opinion]]:
+    """Judge the chosen calls; give the opinions that are others than those that are there, page by page."""
+    judge, found = Judge(), connection.execute(chosen, which, execution_options={"yield_per": PAGE})
+    calls = (list(rows) for _, rows in groupby(found, key=itemgetter(0)))
+    while page := list(islice(calls, PAGE)):
+        again = ((judge.opinion(_record(rows)), rows[0]) for rows in page)
+        changed = [made for made, row in again if tuple(made.values())[1:] != row[1:_WIDTH]]
+        if changed:
+            yield changed
+
+
+class Judge:
+    """Judges calls: of those that are alike in all that a verdict asks for only the first, of which it remembers it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Opinion] = {}
+
+    def opinion(self, record: CallRecord) -> Opinion:
+        """Judge a call; give the row of the opinion on it."""
+        said = conversation_of(record)
+        kind = _kind(record, said)
+        known = self._known.get(kind)
+        if known is None:
+            if len(self._known) >= _MOST_KINDS:
+                self._known.clear()
+            known = self._known[kind] = rows.opinion_row(judge_call(record))
+        own = {"call_id": record.request.id, "alerting_ms": said.timing.alerting_ms, "final_ms": said.timing.final_ms}
+        return known | own
+
+
+def _kind(record: CallRecord, said: Conversation) -> tuple[Any, ...]:
+    """Say what decides on a verdict: all that was said but who called whom over which route, and the very times."""
+    final, timing = said.final, said.timing
+    response = final and (final.status, final.phrase, kept_headers(final.headers), final.flaws)
+    # Of an answered call it counts how soon the far end hung up, if it did.
+    hung_up = (said.bye_reasons, said.bye_from, said.bye_from and timing.talk_ms, said.cut)
+    pattern = pattern_of(timing.alerting_ms, timing.early_media_ms, timing.final_ms)
+    return (record.ending, record.detail, pattern, response, hung_up, bool(said.provisional))
+
+
+def _record(found: list[Row[Any]]) -> CallRecord:
+    """Make a record of what judging asks for, and nothing else."""
+    call_id, (ending, detail, digest, imported) = found[0][0], found[0][_WIDTH : _WIDTH + 4]
+    messages = tuple([_message(*row[_WIDTH + 4 :]) for row in found if row[_WIDTH + 4] is not None])
+    return CallRecord(
+        request=CallRequest(id=call_id, plan_key="", trunk="", caller="", callee=""),
+        started_at=_NO_TIME,
+        ended_at=_NO_TIME,
+        ending=Ending(ending),
+        messages=messages,
+        detail=detail,
+        digest=rows.read_digest(digest),
+        imported=imported,
+    )
+
+
+def _message(at_ms: float, direction: str, transport: str, local: str, remote: str, raw: bytes, cut: bool) -> Message:  # noqa: PLR0913, PLR0917 (the columns of a message)
+    return Message(
+        at_ms=at_ms,
+        direction=Direction(direction),
+        transport=transport,
+        local=local,
+        remote=remote,
+        raw=raw,
+        cut=cut,
+    )

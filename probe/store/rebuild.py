@@ -1,0 +1,145 @@
+"""A caller ID in; what all its calls add up to, made again from the calls, out."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection
+
+from probe.health import Accounts, Change, Observation
+from probe.health.changes import changes
+from probe.health.redress import book
+from probe.store.accounts import (
+    WHOLE,
+    drop_accounts,
+    put_accounts,
+    read_accounts,
+    read_cases,
+    replace_cases,
+)
+from probe.store.counts import Parts, part_of, replace_counts
+from probe.store.database import Database
+from probe.store.facts import read_controls, read_observations
+from probe.store.judging import Opinion, judge_old_of, put_opinions
+from probe.store.stale import Version, take_turn, unmark, version_of
+
+_TRIES: Final = 3
+
+Then = Callable[[Connection, tuple[Change, ...]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """What the calls of a caller add up to. `noticed` are those that brought a notice.
+
+    It holds as long as the version of the caller's accounts is the one that was read before the calls were.
+    """
+
+    caller: str
+    version: Version
+    accounts: Accounts
+    parts: Parts
+    noticed: tuple[Observation, ...]
+
+
+def rebuild(connection: Connection, caller: str) -> tuple[Change, ...]:
+    """Make again what the calls of a caller add up to, while nobody else may write; give the standings that changed."""
+    return _replace_and_compare(connection, _add_up_alone(connection, caller))
+
+
+def rebuild_apart(database: Database, caller: str) -> None:
+    """Do the same, but write only for a moment: others are not kept waiting."""
+    _rebuild_apart(database, caller, _replace)
+
+
+def rebuild_and_tell(database: Database, caller: str, then: Then) -> None:
+    """Do the same, and then in the same transaction what is to be done about the standings that changed."""
+    _rebuild_apart(database, caller, lambda connection, made: then(connection, _replace_and_compare(connection, made)))
+
+
+def _rebuild_apart(database: Database, caller: str, write: Callable[[Connection, Sum], None]) -> None:
+    """Try until nobody added a call between reading and writing; in the end, let them wait."""
+    for _ in range(_TRIES):
+        with database.reading() as connection:
+            judge_old_of(connection, caller, partial(_put_apart, database))
+        with database.reading() as connection:
+            made = _add_up(connection, caller)
+        with database.writing() as connection:
+            take_turn(connection, [caller])
+            if version_of(connection, caller) == made.version:
+                write(connection, made)
+                return
+    with database.writing() as connection:
+        write(connection, _add_up_alone(connection, caller))
+
+
+def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
+    with database.writing() as connection:
+        put_opinions(connection, opinions)
+
+
+def _add_up_alone(connection: Connection, caller: str) -> Sum:
+    take_turn(connection, [caller])
+    judge_old_of(connection, caller, partial(put_opinions, connection))
+    return _add_up(connection, caller)
+
+
+def _add_up(connection: Connection, caller: str) -> Sum:
+    version = version_of(connection, caller)
+    accounts, parts, noticed = Accounts(), Parts(), list[Observation]()
+    for refused, one in _in_order(connection, caller):
+        if refused is not None:
+            accounts.settle(refused, one)
+            part_of(parts, refused).settle(refused, one)
+            continue
+        accounts.add(one)
+        part_of(parts, one).add(one)
+        if one.contacts is not None:
+            noticed.append(one)
+    return Sum(caller=caller, version=version, accounts=accounts, parts=parts, noticed=tuple(noticed))
+
+
+def _in_order(connection: Connection, caller: str) -> Iterator[tuple[Observation | None, Observation]]:
+    """Give a caller's calls, and each control call with the call of theirs that it settles, in the order of adding.
+
+    A control call settles what had ended before it.
+    """
+    controls = deque(read_controls(connection, caller))
+    settled, ended = {one.control_of for one in controls}, dict[str | None, Observation]()
+    for one in read_observations(connection, caller):
+        while controls and _place(controls[0]) < _place(one):
+            yield from _settling(controls.popleft(), ended)
+        yield None, one
+        if one.call_id in settled:
+            ended[one.call_id] = one
+    for control in controls:
+        yield from _settling(control, ended)
+
+
+def _settling(
+    control: Observation, ended: Mapping[str | None, Observation]
+) -> Iterator[tuple[Observation, Observation]]:
+    if control.control_of in ended:
+        yield ended[control.control_of], control
+
+
+def _place(one: Observation) -> tuple[datetime, str]:
+    return one.ended_at, one.call_id
+
+
+def _replace_and_compare(connection: Connection, made: Sum) -> tuple[Change, ...]:
+    before = {(one.caller, one.network): one.standing() for one in read_accounts(connection, [made.caller])}
+    _replace(connection, made)
+    return changes(before, made.accounts)
+
+
+def _replace(connection: Connection, made: Sum) -> None:
+    caller = made.caller
+    drop_accounts(connection, caller, [network or WHOLE for _, network in made.accounts.opened])
+    put_accounts(connection, made.accounts.opened.values())
+    replace_counts(connection, caller, made.parts)
+    replace_cases(connection, caller, book(made.noticed, read_cases(connection, caller)))
+    unmark(connection, caller, made.version)
