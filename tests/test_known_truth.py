@@ -172,7 +172,7 @@ def test_a_number_that_is_blocked_half_of_the_time_is_blocked_everywhere(standin
 
 def test_a_block_that_was_lifted_is_history(standings):
     assert State.CLEAN is standings[LIFTED, "att"].standing
-    assert 25 <= day_of(standings[LIFTED, "att"].since) <= 26
+    assert 23 <= day_of(standings[LIFTED, "att"].since) <= 26  # one call in ten got through to the end
     (notice,) = standings[LIFTED, "att"].notices
     assert (10, 24) == (day_of(notice.first_seen), min(24, day_of(notice.last_seen)))
 

@@ -15,13 +15,15 @@ from probe.importing.table import read_table
 _MOST_NAMES: Final = 100  # a file in which every row has columns of its own is told of no more
 _LONGEST_NAME: Final = 100
 _UTF16: Final = "is UTF-16; save it as UTF-8."
+_CAPTURE: Final = "is a capture; say --pcap, too."
+_PCAPNG: Final = b"\x0a\x0d\x0d\x0a"  # four bytes that are blank lines
 # What people try, by its first bytes.
 _OTHER_KINDS: Final = (
     ((b"\xff\xfe", b"\xfe\xff"), _UTF16),
     ((b"[",), "is one JSON array; write one object on each line, as jq -c '.[]' does."),
     ((b"\x1f\x8b",), "is compressed; unpack it on the way, as in zcat FILE | probe import -."),
     ((b"PK\x03\x04",), "is a spreadsheet or an archive; save the sheet as CSV."),
-    ((b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x0a\x0d\x0d\x0a"), "is a capture; say --pcap, too."),
+    ((b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4"), _CAPTURE),
 )
 
 
@@ -40,7 +42,7 @@ def read_rows(file: Readable, source: Source) -> Iterator[Reported | Bad | Ignor
 
 
 def _rows(lines: Iterator[Line]) -> Iterator[Row | Bad]:
-    first = next((line for line in lines if line[1] is None or not line[1].isspace()), None)
+    blank, first = _first(lines)
     if first is None:
         raise Unreadable("is empty.")
     if first[1] is None:
@@ -50,8 +52,18 @@ def _rows(lines: Iterator[Line]) -> Iterator[Row | Bad]:
         if begins.startswith(marks):
             raise Unreadable(sentence)
     if b"\0" in begins[:4]:
-        raise Unreadable(_UTF16)
+        raise Unreadable(_CAPTURE if blank.startswith(_PCAPNG) else _UTF16)
     return read_objects(chain([first], lines)) if begins.startswith(b"{") else read_table(chain([first], lines))
+
+
+def _first(lines: Iterator[Line]) -> tuple[bytes, Line | None]:
+    """Give the first line that is not blank, and the beginning of what is blank before it."""
+    blank = b""
+    for line in lines:
+        if line[1] is None or not line[1].isspace():
+            return blank, line
+        blank = (blank + line[1])[: len(_PCAPNG)]
+    return blank, None
 
 
 def _strangers(cells: Cells, known: set[str]) -> Iterator[Ignored]:

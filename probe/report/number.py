@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from probe.health import Case, NoticeSeen
+from probe.health import NoticeSeen
 from probe.report.contacts import Contact, contacts_of
 from probe.report.lines import BLANK, Line, Span, Tone, line, paragraph
 from probe.report.notices import location_words
