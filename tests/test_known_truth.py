@@ -174,7 +174,8 @@ def test_a_block_that_was_lifted_is_history(standings):
     assert State.CLEAN is standings[LIFTED, "att"].standing
     assert 23 <= day_of(standings[LIFTED, "att"].since) <= 26  # one call in ten got through to the end
     (notice,) = standings[LIFTED, "att"].notices
-    assert (10, 24) == (day_of(notice.first_seen), min(24, day_of(notice.last_seen)))
+    assert day_of(notice.first_seen) == 10
+    assert 22 <= min(24, day_of(notice.last_seen))
 
 
 def test_a_silent_block_is_proven_by_its_control_calls(standings):
