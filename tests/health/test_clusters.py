@@ -249,6 +249,29 @@ def test_a_block_that_is_over_is_no_signal_any_more():
     assert {("network", "network-02", BLOCKED_ONE)} == set(clusters(until_then))
 
 
+def test_of_two_blocks_the_one_that_is_over_is_left_out():
+    def blocked(call):
+        then, now = one_on("network-02")(call), one_on("network-05", since=60)(call)
+        return then if day_of(call) < 30 else now if day_of(call) >= 60 else 0.0
+
+    calls = called(callers=5, networks=10, days=90, blocked=blocked)
+    assert {("network", "network-05", BLOCKED_ONE)} == set(clusters(calls))
+
+
+def test_numbers_that_are_blocked_always_and_everywhere_name_no_network():
+    assert {} == clusters(called(callers=12, networks=5, days=10, blocked=lambda _: 1.0))
+
+
+def test_a_campaign_of_a_few_calls_does_not_belong_to_the_number():
+    def of(call):
+        return {"campaign": "pilot"} if int(call.caller[-4:]) < 8 and day_of(call) == 9 else {}
+
+    def blocked(call):
+        return 0.6 if int(call.caller[-4:]) < 8 else strays(call)
+
+    assert {} == clusters(called(callers=40, networks=10, days=12, blocked=blocked, named=of))
+
+
 def test_without_standings_what_belongs_to_numbers_is_not_compared():
     def of(call):
         return {"campaign": "solar" if int(call.caller[-4:]) < 8 else "support"}
