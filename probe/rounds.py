@@ -30,6 +30,9 @@ _MOST_WITH_SIGNALS: Final = 200
 # Standings that changed, and the calls behind them, in; the events that tell of them out.
 Tell = Callable[[Sequence[Change], Sequence[JudgedCall]], Sequence[Event]]
 
+# The past in, the guard's answer out.
+Gate = Callable[[History], Refusal | None]
+
 
 class Agent(Protocol):
     """What places a call: it never raises for what happens to one."""
@@ -41,7 +44,7 @@ class Store(Protocol):
     """What remembers: the attempt before the INVITE, the facts and the events after."""
 
     def admit(
-        self, request: CallRequest, started_at: datetime, gate: Callable[[History], Refusal | None], reach: timedelta
+        self, request: CallRequest, started_at: datetime, gate: Gate, reach: timedelta
     ) -> Refusal | AlreadyPlanned | None: ...
     def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]: ...
     def refuse(self, judged: JudgedCall) -> bool: ...
@@ -122,6 +125,11 @@ async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
         return None
     if answer is not None:
         return _refuse(answer, road)
+    return await follow(request, road)
+
+
+async def follow(request: CallRequest, road: Road) -> JudgedCall:
+    """Place a call whose attempt the guard has let into the store; judge it, and write what it brought."""
     judged = judge_call(await road.agent.place(request))
     road.store.finish(judged, partial(_events, judged, road), _endpoint_name(road))
     return judged
@@ -138,12 +146,13 @@ async def _admit_in_time(request: CallRequest, road: Road) -> Refusal | AlreadyP
 def _admit(request: CallRequest, road: Road) -> Refusal | AlreadyPlanned | None:
     """Ask the guard and write the attempt, in one transaction, so that nothing counted changes in between."""
     now = road.now()
+    return road.store.admit(request, now, gate(request, road, now), reach(road.allowed.limits))
+
+
+def gate(request: CallRequest, road: Road, now: datetime) -> Gate:
+    """Give the guard's question about a call, to be put to the past inside the transaction that writes the attempt."""
     stopped = road.stopped()
-
-    def gate(history: History) -> Refusal | None:
-        return check(request, allowed=road.allowed, history=history, now=now, stopped=stopped)
-
-    return road.store.admit(request, now, gate, reach(road.allowed.limits))
+    return lambda history: check(request, allowed=road.allowed, history=history, now=now, stopped=stopped)
 
 
 async def run_round(
