@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from probe.cli.history import open_history
+from probe.cli.late import late
 from probe.cli.main import FINE
 from probe.cli.outside import now, require_place, say
 from probe.cli.reputation import Reputation, profile, read_reputation
-from probe.cli.scenarios import load
 from probe.errors import ScenarioError
 from probe.report.page import MOST_IN_FULL, Overview, page
 from probe.report.page_untested import NeverCalled, NotPlaced, Untested
@@ -18,16 +18,17 @@ from probe.report.standing_words import IN_TROUBLE, by_caller
 from probe.scenario.scenario import Destination, Scenario
 from probe.store import Store
 
+_scenarios = late("probe.cli.scenarios")  # a page without them need not wait until reading files is loaded
 # What was not placed is told so far back.
 _REFUSALS_SINCE = timedelta(days=7)
 # On all time lines together: to read more would take longer than a person waits for a page.
-_CALLS_DRAWN = 20_000
+_CALLS_DRAWN = 12_000
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; say where it is and how large."""
     require_place("-o", arguments.output)
-    scenarios = [load(path) for path in arguments.scenarios]
+    scenarios = [_scenarios.load(path) for path in arguments.scenarios]
     store = open_history(arguments)
     content = page(_overview(store, scenarios, now())).encode()
     store.close()

@@ -22,6 +22,7 @@ from probe.health.tally import STEPS, Dimension, Route, Tally
 _RINGS: Final = 5  # so many calls that rang make a habit known
 _EARLY: Final = 0.1  # the share of calls to a destination that alert sooner than is its habit
 _RATIO: Final = 2  # of the share of fast refusals to that of the control
+_MANY: Final = 10  # so many fast refusals can reach any small chance: the smallest one need not be known
 _FEWEST: Final = 3  # fast refusals of a caller ID, besides those of one day
 _REFUSES: Final = 0.9  # of calls, where everybody is refused
 _ALMOST_ALL: Final = 0.9
@@ -200,19 +201,18 @@ class _Line(NamedTuple):
 
 def _ask_callers(counted: Counted, line: _Line, family: Family[Signal]) -> None:
     """Hold the fast refusals of each caller ID at a destination against those of all others."""
-    fast = sum(cell.fast for cell in line.callers.values())
-    everything = sum(cell.total for cell in line.callers.values())
+    fast = sum([cell.fast for cell in line.callers.values()])
+    everything = sum([cell.total for cell in line.callers.values()])
     by_reached = sorted(line.callers.items(), key=lambda one: (-one[1].reached, one[0]))
     for caller, cell in line.callers.items():
         if not fast or not 0 < cell.total < everything:
             continue
-        other, least = (fast - cell.fast, everything - cell.total), least_fisher(cell.total, fast, everything)
-        if fisher(cell.fast, cell.total, *other, up_to=FALSE_DISCOVERIES) > FALSE_DISCOVERIES:
-            family.made(least)
-            continue
-        p = _lasting(cell, other, _possible(counted, caller, line), counted.today)
-        control = _control(cell, by_reached)
-        if p > FALSE_DISCOVERIES or control is None:
+        least = 0.0 if fast > _MANY else least_fisher(cell.total, fast, everything)
+        other, p = (fast - cell.fast, everything - cell.total), 1.0
+        if cell.fast >= _FEWEST and fisher(cell.fast, cell.total, *other, up_to=FALSE_DISCOVERIES) <= FALSE_DISCOVERIES:
+            p = _lasting(cell, other, _possible(counted, caller, line), counted.today)
+        control = _control(cell, by_reached) if p <= FALSE_DISCOVERIES else None
+        if control is None:
             family.made(least)
             continue
         signal = Signal(

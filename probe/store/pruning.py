@@ -28,7 +28,9 @@ _open_round = call.c.round.in_(
     select(round_.c.id).where(round_.c.state == RoundState.OPEN.value, round_.c.ends_at > bindparam("now"))
 )
 _asked_for_redress = call.c.caller.in_(
-    select(redress.c.caller).where(redress.c.asked_at.is_not(None), redress.c.cleared_at.is_(None))
+    select(redress.c.caller).where(
+        redress.c.asked_at.is_not(None), or_(redress.c.cleared_at.is_(None), redress.c.back_at.is_not(None))
+    )
 )
 # Nobody knows yet what a round will ask of its calls, and a redress desk asks for the messages of those that failed.
 _held = or_(_open_round, and_(_asked_for_redress, not_(_got_through)))

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from probe.call import CallRecord, Direction, Ending, Message
 from probe.documents import call_document, standing_document
-from probe.health.redress import Step
+from probe.health.redress import Stage, Step
 from probe.judged import judge_call
 from probe.store import Keep
 from probe.store.schema import message, opinion
@@ -218,6 +218,17 @@ def test_the_messages_that_a_redress_desk_was_asked_about_are_held_until_it_clea
     store.note_case(case.caller, case.blocker, Step.CLEARED, ago(420))
     assert (2, 0) == (prune(store)[0], prune(store)[2])
     assert set() == with_messages(store)
+
+
+def test_the_messages_of_a_block_that_came_back_are_held_for_the_desk_to_be_asked_again(store):
+    put(store, refused(*BLOCKED, id="first", plan_key="1", at=ago(450)))
+    case = case_of(store, "+12025550101")
+    store.note_case(case.caller, case.blocker, Step.ASKED, ago(440))
+    store.note_case(case.caller, case.blocker, Step.CLEARED, ago(430))
+    put(store, refused(*BLOCKED, id="again", plan_key="2", at=ago(420)))
+    assert case_of(store, "+12025550101").stage is Stage.BACK
+    assert (0, 2) == prune(store)[::2]
+    assert {"first", "again"} == with_messages(store)
 
 
 def test_the_messages_of_a_round_under_way_are_held(store):
