@@ -1,6 +1,6 @@
 # One verb each. `make demo` and `make test` need nothing but Debian and Python; they install the rest.
 .DEFAULT_GOAL := help
-.PHONY: help install pjsua2 demo test check lint types tests asterisk asterisk-down bench bench-native lock clean
+.PHONY: help install pjsua2 demo test check lint types tests image asterisk asterisk-down bench bench-native lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -10,16 +10,18 @@ NO_WHEEL := $(shell $(PYTHON) -c 'import platform, sys; \
 	print("" if sys.version_info < (3, 13) and (sys.platform != "linux" or platform.machine() == "x86_64") else "native")' 2>/dev/null)
 # `PJSUA2=native` with any target: the native user agent, in an environment of its own beside the wheel's.
 PJSUA2 :=
+# The tests run on each build that this machine can have, or on the one that is named.
+BUILDS := $(or $(PJSUA2),$(NO_WHEEL),wheel native)
 VENV := $(if $(filter native,$(PJSUA2)),.venv-native,.venv)
 INSTALLED := $(VENV)/.installed
 NATIVE := $(VENV)/.native
 
 help:  ## list what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) $(if $(filter native,$(PJSUA2) $(NO_WHEEL)),$(NATIVE))  ## set up .venv with the locked dependencies
 
-pjsua2: $(INSTALLED)  ## the native user agent in place of the wheel: 2,000 calls a process, TLS 1.3
+pjsua2: $(INSTALLED)  ## the native user agent in place of the wheel, for 2,000 calls a process and TLS 1.3
 	@PYTHON=$(PYTHON) .ci/system native
 	@wheel=$$($(VENV)/bin/python .ci/pjsua2) && \
 		$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall "$$wheel"
@@ -44,11 +46,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: install  ## the main job against the carrier simulator, with webhooks
 	@$(VENV)/bin/python scenarios/demo.py
 
-test: install  ## lint, types and all tests, the Asterisk container among them
+test: install  ## lint, types and all tests, with the wheel and with the native user agent
 	@PYTHON=$(PYTHON) .ci/system
 	@$(MAKE) --no-print-directory check
+	@# What takes minutes the first time is built before the tests, whose bounds of time it would strain.
 	@$(VENV)/bin/python tests/asterisk/container.py build
-	@$(MAKE) --no-print-directory tests
+	@$(VENV)/bin/python tests/container_image.py
+	@for build in $(BUILDS); do \
+		echo "All tests, with the $$build of pjsua2:"; $(MAKE) --no-print-directory PJSUA2=$$build tests || exit; done
 
 check: lint types  ## lint and types
 
@@ -61,6 +66,9 @@ types: install
 
 tests: install
 	$(VENV)/bin/pytest -n 4 --dist loadgroup
+
+image: install  ## the container image `probe`, with Docker or Podman
+	@$(VENV)/bin/python tests/container_image.py
 
 asterisk: install  ## bring up the Asterisk container, with Docker or Podman
 	@$(VENV)/bin/python tests/asterisk/container.py up

@@ -6,8 +6,12 @@ Opinions about a call are made elsewhere, from these facts, and can be made agai
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from probe.expectation import Expectation
+
+LOCAL: Final = "local"
+"""The site of calls that this machine places for itself; those of other sites stand in the ledger."""
 
 
 class Ending(StrEnum):
@@ -71,7 +75,7 @@ class CallRequest:
     consent: str | None = None
     scenario: str | None = None
     round: str | None = None
-    site: str = "local"
+    site: str = LOCAL
     network: str | None = None
     label: str | None = None
     campaign: str | None = None

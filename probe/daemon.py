@@ -5,26 +5,24 @@ what was begun and what was refused, and goes on with the rest.
 """
 
 import asyncio
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from probe.call import CallRecord, CallRequest
-from probe.errors import StoreError
-from probe.health import Change
 from probe.health.evidence import Evidence, evidence_of
 from probe.judged import JudgedCall, judge_call
+from probe.ledger import Ledger
+from probe.ledger import Store as LedgerStore
 from probe.reminders import Store as ReminderStore
 from probe.reminders import tell_what_lasts
-from probe.rounds import Road, Tell, place_call, standings_after
-from probe.rounds import Store as RoadStore
+from probe.rounds import Road, place_call, standings_after
 from probe.scenario.guard import Refusal, reach
-from probe.scenario.history import AlreadyPlanned, History
-from probe.scenario.plan import due, may_start
+from probe.scenario.history import DAY, History
+from probe.scenario.plan import closes_at, due, may_start
 from probe.scenario.round import OpenRound, RoundRecord, RoundState
 from probe.scenario.scenario import Scenario, Schedule
 from probe.verdict import Disposition
@@ -40,7 +38,7 @@ _SOON_S = 1.0  # what may leave later than this is found again by the next tick
 _SURE = frozenset({Evidence.BLOCKED, Evidence.THROUGH})
 
 
-class Store(RoadStore, ReminderStore, Protocol):
+class Store(LedgerStore, ReminderStore, Protocol):
     """What the daemon asks of the store, beside what the road does."""
 
     def rounds(self, since: datetime) -> tuple[RoundRecord, ...]: ...
@@ -60,6 +58,15 @@ class Store(RoadStore, ReminderStore, Protocol):
     ) -> bool: ...
     def calls(self, *, round: str | None = None) -> Iterable[CallRecord]: ...  # noqa: A002 - the word of CallRequest
     def mark_lost(self, now: datetime) -> tuple[CallRecord, ...]: ...
+
+
+class Planner(Protocol):
+    """What hands calls to the workers of other sites, and knows what they have in hand. Its clock is that of all."""
+
+    def plan(self, requests: Sequence[CallRequest], until: datetime) -> int: ...
+    def give_up(self) -> Sequence[Refusal]: ...
+    def under_way(self, round_ids: Collection[str]) -> Collection[str]: ...
+    def now(self) -> datetime: ...
 
 
 class Clock(Protocol):
@@ -95,53 +102,19 @@ class Watched:
         return self.scenario.schedule
 
 
-class Ledger:
-    """The store, as the calls of a daemon see it: what cannot be written after a call is kept until it can be."""
-
-    def __init__(self, store: RoadStore, on_error: Callable[[BaseException], None]) -> None:
-        self._store = store
-        self._on_error = on_error
-        self._kept: list[tuple[JudgedCall, Tell, str | None]] = []
-        self._writing = threading.Lock()  # the tick writes in a thread, and a call that is about to leave in the loop
-        self.refuse = store.refuse
-        self.standings = store.standings
-        self.tallies = store.tallies
-        self.begin_round = store.begin_round
-        self.finish_round = store.finish_round
-
-    def write_kept(self) -> None:
-        """Write what was kept; StoreError if the store still takes nothing."""
-        with self._writing:
-            while self._kept:
-                self._store.finish(*self._kept[0])
-                self._kept.pop(0)
-
-    def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]:
-        try:
-            return self._store.finish(judged, tell, endpoint)
-        except StoreError as error:
-            self._kept.append((judged, tell, endpoint))
-            self._on_error(error)
-            return ()
-
-    def admit(
-        self, request: CallRequest, started_at: datetime, gate: Callable[[History], Refusal | None], reach: timedelta
-    ) -> Refusal | AlreadyPlanned | None:
-        self.write_kept()  # nothing is dialled while the end of another call cannot be written
-        return self._store.admit(request, started_at, gate, reach)
-
-
 @dataclass(slots=True, kw_only=True)
 class Daemon:
     """The parts that every scenario shares, and the calls under way.
 
-    `pace` says for each trunk when its next call may start (time.monotonic(), in seconds).
+    `pace` says for each trunk when its next call may start (time.monotonic(), in seconds). Calls of scenarios that name
+    sites go to `planner`, all others leave from here.
     """
 
     store: Store
     clock: Clock
     listener: Listener
     new_id: Callable[[], str]
+    planner: Planner | None = None
     ledger: Ledger = field(init=False)
     under_way: dict["asyncio.Task[None]", CallRequest] = field(default_factory=dict)
     pace: dict[str, float] = field(default_factory=dict)
@@ -173,7 +146,7 @@ def watch(scenario: Scenario, road: Road, daemon: Daemon, now: datetime) -> Watc
     assert scenario.schedule is not None
     seen = _last_planned(scenario.name, daemon.store, now) or now
     next_at = daemon.clock.next_start(scenario.schedule, seen)
-    return Watched(scenario=scenario, road=_through(daemon, road), seen=seen, next_at=next_at)
+    return Watched(scenario=scenario, road=road, seen=seen, next_at=next_at)
 
 
 def change(one: Watched, scenario: Scenario, road: Road, daemon: Daemon, now: datetime) -> None:
@@ -182,11 +155,7 @@ def change(one: Watched, scenario: Scenario, road: Road, daemon: Daemon, now: da
     if scenario.schedule != one.schedule:
         one.seen = max(one.seen, now)
         one.next_at = daemon.clock.next_start(scenario.schedule, one.seen)
-    one.scenario, one.road = scenario, _through(daemon, road)
-
-
-def _through(daemon: Daemon, road: Road) -> Road:
-    return replace(road, store=daemon.ledger)
+    one.scenario, one.road = scenario, road
 
 
 def _last_planned(scenario: str, store: Store, now: datetime) -> datetime | None:
@@ -210,6 +179,8 @@ async def tick(watched: Sequence[Watched], daemon: Daemon, now: datetime) -> Non
 def _look(watched: Sequence[Watched], daemon: Daemon, now: datetime) -> list[_Wanted]:
     daemon.ledger.write_kept()
     _sweep(daemon, now)
+    for refusal in daemon.planner.give_up() if daemon.planner else ():
+        daemon.listener.refused(refusal)
     # What is over is closed before the next round asks whether it would overlap.
     wanted = [_Wanted(one, _go_on(one, daemon, now)) for one in watched]
     for one in watched:
@@ -221,7 +192,7 @@ def _look(watched: Sequence[Watched], daemon: Daemon, now: datetime) -> list[_Wa
 def _sweep(daemon: Daemon, now: datetime) -> None:
     if daemon.swept_at is not None and daemon.swept_at <= now < daemon.swept_at + _SWEEP:
         return
-    for record in daemon.store.mark_lost(now):
+    for record in daemon.store.mark_lost(daemon.planner.now() if daemon.planner else now):
         daemon.listener.called(judge_call(record))
     daemon.swept_at = now
 
@@ -256,7 +227,7 @@ def _start_round(one: Watched, daemon: Daemon, start: datetime, now: datetime, b
         _record(daemon, name, round_id, start, RoundState.SKIPPED, "the round before it was still under way")
     else:
         ends_at = daemon.clock.next_start(one.schedule, start) or start + timedelta(days=1)
-        planned = len(one.scenario.callers) * len(one.scenario.destinations)
+        planned = one.scenario.calls_a_round
         if daemon.store.begin_round(round_id, name, now, planned, planned_at=start, ends_at=ends_at):
             daemon.listener.round_changed(name, round_id, RoundState.OPEN, f"{planned} calls")
 
@@ -273,16 +244,30 @@ def _go_on(one: Watched, daemon: Daemon, now: datetime) -> tuple[CallRequest, ..
         return ()
     # First the calls under way, then the store: a call that ends in between is in one of them, not in neither.
     busy = {request.round for request in tuple(daemon.under_way.values())}
-    past = daemon.store.history(now, reach(one.scenario.limits))
+    past = daemon.store.history(now, reach(one.scenario.limits) or DAY)
     sure, stopped = _certainty(one.scenario, past), one.road.stopped()
     asked = due(one.scenario, past, rounds, now, new_id=daemon.new_id, certainty=sure, stopped=stopped)
     if asked.not_placed and daemon.store.refuse_all(asked.not_placed, now):
         for refusal in asked.not_placed:
             daemon.listener.refused(refusal)
+    if one.scenario.sites:
+        busy |= _hand_over(one, daemon, rounds, asked.requests)
     for over in rounds:
         if over.id in asked.finished and over.id not in busy:
             _finish(one, daemon, over, now)
-    return asked.requests
+    return () if one.scenario.sites else asked.requests
+
+
+def _hand_over(
+    one: Watched, daemon: Daemon, rounds: Sequence[OpenRound], requests: Sequence[CallRequest]
+) -> set[str | None]:
+    """Plan what is due for the workers of its sites; give the rounds of which they have calls in hand."""
+    assert daemon.planner is not None  # `probe run` gives one where a file names sites
+    for round_ in rounds:
+        theirs = [request for request in requests if request.round == round_.id]
+        if theirs:
+            daemon.planner.plan(theirs, closes_at(round_, one.scenario))
+    return set(daemon.planner.under_way([round_.id for round_ in rounds]))
 
 
 def _certainty(scenario: Scenario, past: History) -> dict[tuple[str, str | None], float]:
@@ -332,7 +317,7 @@ async def _place_one(road: Road, daemon: Daemon, request: CallRequest, start_at:
 
 def _finish(one: Watched, daemon: Daemon, over: OpenRound, now: datetime) -> None:
     calls = [judge_call(record) for record in daemon.store.calls(round=over.id)]
-    planned = len(one.scenario.callers) * len(one.scenario.destinations)
+    planned = one.scenario.calls_a_round
     event = one.road.announce.round_completed(
         calls,
         standings_after(calls, one.road),

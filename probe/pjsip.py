@@ -79,6 +79,7 @@ class _Call(pj.Call):  # type: ignore[misc] # pjsua2 has no types
         super().__init__(account, library_id)
         self._stack = stack
         self.call_id = ""
+        self.has_media = False
         self.rtp = (None, 0, 0)
 
     def onCallState(self, prm: Any) -> None:  # noqa: ANN401, N802 - the library's name and type
@@ -163,6 +164,7 @@ _CONSTANT = re.compile(r"^ *(PJ\w+) *: *(\d+)$", re.MULTILINE)
 _ENTRY = re.compile(r"(TX|RX) (\d+) bytes (?:Request|Response) msg [^\n]*? (?:to|from) (\w+) (\S+):\n")
 _END = "\n--end msg--"
 _FINAL = re.compile(rb"SIP/2\.0 [2-6]\d\d(?s:.*?)\nCSeq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|BYE)", re.IGNORECASE)
+_FIRST_WORDS = frozenset({"TX", "RX", "TCP", "TLS", "Failed", "Error", "Dropping", "Dropped"})
 _CONNECTING = re.compile(r"(?:TCP|TLS) transport (\S+) is connecting to")
 _TROUBLE = re.compile(
     r"(TCP|TLS) connect\(\) error: \[code=\d+\](?: peer: [^:]*)?:? *(.*)"
@@ -186,7 +188,7 @@ def _to_bytes(text: str) -> bytes:
 
 def without_credentials(raw: bytes) -> bytes:
     """Cut the values of Authorization and Proxy-Authorization out of a message."""
-    return _CREDENTIALS.sub(rb"\1 (cut)", raw)
+    return _CREDENTIALS.sub(rb"\1 (cut)", raw) if b"authorization" in raw.lower() else raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +411,10 @@ class Stack:
     # What the library calls, from within turn() or from within the methods above.
 
     def _logged(self, at: float, text: str) -> None:
+        # Twenty entries a call come by, and most of them are of no use here.
+        first, _, _ = text.partition(" ")
+        if first not in _FIRST_WORDS and "connecting" not in text:
+            return
         if entry := _ENTRY.match(text):
             self._message(at, entry, text[entry.end() :])
         elif match := _CONNECTING.search(text):
@@ -522,12 +528,15 @@ class Stack:
         """Let RTP flow: the null device's silence goes into every call that has media."""
         try:
             if call.hasMedia():
+                call.has_media = True
                 self._endpoint.audDevManager().getCaptureDevMedia().startTransmit(call.getAudioMedia(-1))
         except pj.Error:
             return  # the call ended in this moment
 
     def note_media(self, call: _Call) -> None:
         """Keep what has flowed so far."""
+        if not call.has_media:
+            return  # to be told so by the library takes longer than all the rest of a call's end
         try:
             statistics = call.getStreamStat(0).rtcp
             codec = call.getStreamInfo(0).codecName

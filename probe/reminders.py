@@ -10,7 +10,8 @@ from functools import partial
 from typing import Protocol
 
 from probe.event import STANDING_CHANGED, Endpoint
-from probe.rounds import Road, Tell, tell_standings
+from probe.ledger import Tell
+from probe.rounds import Road, tell_standings
 from probe.scenario.scenario import Scenario
 
 

@@ -5,19 +5,21 @@ A call request comes in; a judged call goes out, and everything that happened to
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import heapify, heappop, heappush
 from typing import Any, Final, Protocol
 
 from probe.call import CallRecord, CallRequest, Ending
 from probe.event import STANDING_CHANGED, Endpoint, Event
 from probe.health import Change, Standing, Tally
 from probe.judged import JudgedCall, judge_call
+from probe.ledger import Answer, Gate, Tell
 from probe.scenario.guard import Allowed, Refusal, check, reach, refused_record
-from probe.scenario.history import AlreadyPlanned, History
-from probe.scenario.plan import may_start
+from probe.scenario.history import AlreadyPlanned
 
 
 async def _no_patience(_until: datetime) -> bool:
@@ -27,12 +29,6 @@ async def _no_patience(_until: datetime) -> bool:
 # To find the signals of more takes seconds, in which no call would start; `probe standing` and the page have them.
 _MOST_WITH_SIGNALS: Final = 200
 
-# Standings that changed, and the calls behind them, in; the events that tell of them out.
-Tell = Callable[[Sequence[Change], Sequence[JudgedCall]], Sequence[Event]]
-
-# The past in, the guard's answer out.
-Gate = Callable[[History], Refusal | None]
-
 
 class Agent(Protocol):
     """What places a call: it never raises for what happens to one."""
@@ -41,13 +37,11 @@ class Agent(Protocol):
 
 
 class Store(Protocol):
-    """What remembers: the attempt before the INVITE, the facts and the events after."""
+    """What remembers, as calls under way see it (`probe.ledger`): the attempt before the INVITE, the facts after it."""
 
-    def admit(
-        self, request: CallRequest, started_at: datetime, gate: Gate, reach: timedelta
-    ) -> Refusal | AlreadyPlanned | None: ...
-    def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]: ...
-    def refuse(self, judged: JudgedCall) -> bool: ...
+    async def admit(self, request: CallRequest, at: datetime, gate: Gate, reach: timedelta | None) -> Answer: ...
+    async def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]: ...
+    async def refuse(self, judged: JudgedCall) -> bool: ...
     def standings(self, callers: Collection[str]) -> tuple[Standing, ...]: ...
     def tallies(self, callers: Collection[str]) -> tuple[Tally, ...]: ...
     def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> bool: ...
@@ -124,29 +118,29 @@ async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
     if isinstance(answer, AlreadyPlanned):
         return None
     if answer is not None:
-        return _refuse(answer, road)
+        return await _refuse(answer, road)
     return await follow(request, road)
 
 
 async def follow(request: CallRequest, road: Road) -> JudgedCall:
     """Place a call whose attempt the guard has let into the store; judge it, and write what it brought."""
     judged = judge_call(await road.agent.place(request))
-    road.store.finish(judged, partial(_events, judged, road), _endpoint_name(road))
+    await road.store.finish(judged, partial(_events, judged, road), _endpoint_name(road))
     return judged
 
 
-async def _admit_in_time(request: CallRequest, road: Road) -> Refusal | AlreadyPlanned | None:
+async def _admit_in_time(request: CallRequest, road: Road) -> Answer:
     """Ask again when a limit that refuses has room, as long as the road has patience."""
-    answer = _admit(request, road)
+    answer = await _admit(request, road)
     while isinstance(answer, Refusal) and answer.until is not None and await road.wait_until(answer.until):
-        answer = _admit(request, road)
+        answer = await _admit(request, road)
     return answer
 
 
-def _admit(request: CallRequest, road: Road) -> Refusal | AlreadyPlanned | None:
+async def _admit(request: CallRequest, road: Road) -> Answer:
     """Ask the guard and write the attempt, in one transaction, so that nothing counted changes in between."""
     now = road.now()
-    return road.store.admit(request, now, gate(request, road, now), reach(road.allowed.limits))
+    return await road.store.admit(request, now, gate(request, road, now), reach(road.allowed.limits))
 
 
 def gate(request: CallRequest, road: Road, now: datetime) -> Gate:
@@ -178,9 +172,9 @@ async def run_round(
     return RoundResult(planned=len(plan.requests), calls=tuple(calls), standings=standings)
 
 
-def _refuse(refusal: Refusal, road: Road) -> JudgedCall:
+async def _refuse(refusal: Refusal, road: Road) -> JudgedCall:
     judged = judge_call(refused_record(refusal, road.now()))
-    road.store.refuse(judged)
+    await road.store.refuse(judged)
     return judged
 
 
@@ -225,12 +219,62 @@ def _endpoint_name(road: Road) -> str | None:
     return road.endpoint.name if road.endpoint else None
 
 
-@dataclass(slots=True)
+class _Queue:
+    """The calls of a round that wait, in their order; a destination is rung by one call at a time."""
+
+    def __init__(self, requests: Sequence[CallRequest]) -> None:
+        self._requests = requests
+        self._of_callee = defaultdict[str, deque[int]](deque)
+        for place, request in enumerate(requests):
+            self._of_callee[request.callee].append(place)
+        # The place of the next call to each destination that is not being rung.
+        self._next = [places.popleft() for places in self._of_callee.values()]
+        heapify(self._next)
+
+    def take(self) -> CallRequest | None:
+        """Take the first call whose destination is free."""
+        return self._requests[heappop(self._next)] if self._next else None
+
+    def free(self, callee: str) -> None:
+        """Note that a destination is not being rung any more."""
+        if self._of_callee[callee]:
+            heappush(self._next, self._of_callee[callee].popleft())
+
+
 class _Under:
     """The calls under way, and when the next may start (time.monotonic(), in seconds)."""
 
-    way: dict["asyncio.Task[JudgedCall | None]", CallRequest] = field(default_factory=dict)
-    next_start: float = 0.0
+    def __init__(self, queue: _Queue) -> None:
+        self.way: dict[asyncio.Task[JudgedCall | None], CallRequest] = {}
+        self.next_start = 0.0
+        self._queue = queue
+        self._over: list[asyncio.Task[JudgedCall | None]] = []
+        self._woken = asyncio.Event()
+
+    def start(self, request: CallRequest, road: Road) -> None:
+        task = asyncio.create_task(place_call(request, road))
+        self.way[task] = request
+        task.add_done_callback(self._end)
+
+    def _end(self, task: "asyncio.Task[JudgedCall | None]") -> None:
+        self._over.append(task)
+        self._woken.set()
+
+    def wake(self, _: object = None) -> None:
+        """Look again, whatever happened."""
+        self._woken.set()
+
+    async def wait(self) -> None:
+        """Wait until a call ends, or somebody wakes us."""
+        await self._woken.wait()
+        self._woken.clear()
+
+    def ended(self) -> Iterator[JudgedCall]:
+        """Give what has ended; an error of the store is raised here, and with it the round ends."""
+        over, self._over = self._over, []
+        for task in over:
+            self._queue.free(self.way.pop(task).callee)
+        yield from (judged for judged in (task.result() for task in over) if judged is not None)
 
 
 async def _place_all(
@@ -239,18 +283,22 @@ async def _place_all(
     stopping: asyncio.Event,
     on_call: Callable[[JudgedCall], None],
 ) -> list[JudgedCall]:
-    waiting, done, under = list(requests), list[JudgedCall](), _Under()
+    queue, done = _Queue(requests), list[JudgedCall]()
+    under = _Under(queue)
     stopped = asyncio.create_task(stopping.wait())
+    stopped.add_done_callback(under.wake)
     try:
-        while (waiting and not stopping.is_set()) or under.way:
-            request = None if stopping.is_set() else _next(waiting, road, under)
+        while True:
+            free = len(under.way) < road.lines and not stopping.is_set()
+            request = queue.take() if free else None
             if request is not None:
-                waiting.remove(request)
                 await _pace(road, under, stopping)
-                under.way[asyncio.create_task(place_call(request, road))] = request
+                under.start(request, road)
+            elif under.way:
+                await under.wait()
             else:
-                await _wait(under, stopped)
-            for judged in _ended(under):
+                return done
+            for judged in under.ended():
                 done.append(judged)
                 on_call(judged)
     finally:
@@ -258,13 +306,6 @@ async def _place_all(
         for task in (stopped, *under.way):
             task.cancel()
         await asyncio.gather(stopped, *under.way, return_exceptions=True)
-    return done
-
-
-def _next(waiting: list[CallRequest], road: Road, under: _Under) -> CallRequest | None:
-    if len(under.way) >= road.lines:
-        return None
-    return next((request for request in waiting if may_start(request, under.way.values())), None)
 
 
 async def _pace(road: Road, under: _Under, stopping: asyncio.Event) -> None:
@@ -276,18 +317,3 @@ async def _pace(road: Road, under: _Under, stopping: asyncio.Event) -> None:
             await asyncio.wait_for(stopping.wait(), begin - now)
         except TimeoutError:
             return
-
-
-async def _wait(under: _Under, stopped: "asyncio.Task[bool]") -> None:
-    watched = set(under.way) if stopped.done() else {*under.way, stopped}
-    if watched:
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _ended(under: _Under) -> list[JudgedCall]:
-    """Collect what has ended; an error of the store is raised here, and with it the round ends."""
-    over = [task for task in under.way if task.done()]
-    judged = [task.result() for task in over]
-    for task in over:
-        del under.way[task]
-    return [call for call in judged if call is not None]

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ DELIVERIES = RESULTS / "demo-webhooks.jsonl"
 STORE = RESULTS / "demo.db"
 SECRET = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 FINDING = 1
+TOLD_TO_STOP = 128 + signal.SIGTERM
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -43,6 +45,8 @@ def probe(*arguments: str) -> list[str]:
 
 
 def main() -> int:
+    # The first process of a container ends on no signal that it does not ask for; the simulator ends with this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TOLD_TO_STOP))
     for old in (DELIVERIES, STORE, Path(f"{STORE}-wal"), Path(f"{STORE}-shm")):
         old.unlink(missing_ok=True)
     receiver = ThreadingHTTPServer(("127.0.0.1", 15080), Receiver)

@@ -154,7 +154,7 @@ class House:
         fields = {"calls_per_second": 1000.0, "lines": scenario.trunk.lines, "endpoint": ENDPOINT} | self._road
         return Road(
             agent=self.agent,
-            store=self.store,
+            store=self.daemon.ledger,
             allowed=allowed_by(scenario),
             new_id=self.new_id,
             now=lambda: self.wall.now,
@@ -579,7 +579,8 @@ def test_what_is_kept_is_written_before_any_other_call_leaves(store):
     )
     store.begin(first, NOON)
     with read_only(store):
-        house.daemon.ledger.finish(judge_call(record(first, NOON, NOON)), lambda _changes, _calls: (), None)
+        ending = house.daemon.ledger.finish(judge_call(record(first, NOON, NOON)), lambda _changes, _calls: (), None)
+        assert () == asyncio.run(ending)
         assert 1 == len(house.listener.errors)
     house.live_through(1)
     assert Ending.ANSWERED is store.call("first").ending

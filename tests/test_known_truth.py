@@ -18,6 +18,7 @@ from probe import announce
 from probe.event import Endpoint
 from probe.health import Signal, State
 from probe.health.signals import attach, find_signals
+from probe.ledger import Ledger
 from probe.rounds import Road, place_call
 from probe.scenario.guard import Allowed
 from probe.store import open_store
@@ -102,7 +103,7 @@ async def _fifty_days(store):
 def _road(network, store, ids):
     return Road(
         agent=network,
-        store=store,
+        store=Ledger(store),
         allowed=Allowed(
             callers=frozenset(CALLERS),
             destinations=dict.fromkeys(NETWORKS, "our own line"),

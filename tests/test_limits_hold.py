@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from probe import announce
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
+from probe.ledger import Ledger
 from probe.rounds import Road, place_call
 from probe.scenario.guard import allowed_by, reach
 from probe.scenario.plan import due, plan_key
@@ -70,24 +71,27 @@ class Process:
         self.world = world
         self.store = open_store(world.url)
         self.calls = {}
+        self.leaving = {}
 
     async def place(self, request):
         """The agent: the INVITE leaves, and somebody ends the call, or the process dies with it."""
         self.world.take(request)
         started_at, ended = self.world.now, asyncio.get_running_loop().create_future()
         self.calls[request.id] = ended
+        self.leaving[request.id].set_result(None)
         end = await ended
         return self.world.record(request, started_at, end)
 
     def start(self, request):
         road = Road(
             agent=self,
-            store=self.store,
+            store=Ledger(self.store),
             allowed=allowed_by(WATCHED),
             new_id=lambda: f"msg-{next(self.world.ids)}",
             now=lambda: self.world.now,
             announce=announce,
         )
+        self.leaving[request.id] = asyncio.get_running_loop().create_future()
         return asyncio.create_task(place_call(request, road))
 
     async def die(self):
@@ -176,9 +180,8 @@ class World:
     async def place(self, process, requests):
         tasks = [process.start(request) for request in requests]
         self.tasks.setdefault(process, set()).update(tasks)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        for task in tasks:
+        for request, task in zip(requests, tasks, strict=True):
+            await asyncio.wait((task, process.leaving[request.id]), return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 task.result()
 
@@ -248,18 +251,31 @@ def empty_store(tmp_path_factory):
     return path
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def hold_limits(url, steps):
+    world = World(url)
+    try:
+        asyncio.run(live(world, steps))
+    finally:
+        for process in world.processes:
+            process.store.close()
+    world.judge()
+
+
+UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=150, suppress_health_check=UNHURRIED)
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
 def test_no_limit_is_ever_passed(empty_store, steps):
     with tempfile.TemporaryDirectory() as folder:
-        path = shutil.copy(empty_store, Path(folder) / "probe.db")
-        world = World(f"sqlite:///{path}")
-        try:
-            asyncio.run(live(world, steps))
-        finally:
-            for process in world.processes:
-                process.store.close()
-        world.judge()
+        hold_limits(f"sqlite:///{shutil.copy(empty_store, Path(folder) / 'probe.db')}", steps)
+
+
+@settings(max_examples=8, suppress_health_check=UNHURRIED)
+@given(steps=st.lists(STEPS, min_size=20, max_size=60))
+def test_no_limit_is_ever_passed_on_a_server(emptied, steps):
+    emptied.empty()
+    hold_limits(emptied.url, steps)
 
 
 def test_the_judge_sees_calls_at_all(empty_store, tmp_path):

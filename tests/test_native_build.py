@@ -165,7 +165,7 @@ def test_without_the_tools_it_says_what_to_install(tmp_path: Path):
     built = build(tmp_path, "nowhere", PATH=str(tmp_path / "bin"))
 
     assert 1 == built.returncode
-    assert "As root on Debian: apt-get install build-essential swig" in built.stderr
+    assert "As root on Debian: apt-get install build-essential swig libssl-dev libsrtp2-dev" in built.stderr
     assert not (tmp_path / "cache").exists()
 
 

@@ -15,6 +15,7 @@ from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.documents import document_schemas, timestamp
 from probe.errors import StoreError
 from probe.event import Endpoint
+from probe.ledger import Ledger
 from probe.rounds import Plan, Road, place_call, run_round
 from probe.scenario.guard import Allowed
 from probe.store import open_store
@@ -81,8 +82,8 @@ def request(number=0, caller=CALLERS[0], callee=CALLEES[0], **changes):
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = open_store(f"sqlite:///{tmp_path / 'probe.db'}")
+def store(url):
+    opened = open_store(url)
     yield opened
     opened.close()
 
@@ -91,7 +92,7 @@ def road(agent, store, **changes):
     ids = count()
     fields = {
         "agent": agent,
-        "store": store,
+        "store": Ledger(store),
         "allowed": Allowed(
             callers=frozenset(CALLERS),
             destinations=dict.fromkeys(CALLEES, "our own line"),
@@ -243,7 +244,7 @@ def test_nothing_is_dialled_that_cannot_be_recorded(store, monkeypatch):
     def full(*_):
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(store, "admit", full)
+    monkeypatch.setattr(store, "admit_all", full)
     with pytest.raises(StoreError):
         run(plan(matrix()), road(agent, store))
     assert [] == agent.placed

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from probe.agent.line import Dial, Failed, HangUp, Obeyed, Order, Report
+from probe.agent.line import Failed, HangUp, Obeyed, Order, Report
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
 from probe.sip import read_conversation, read_response
 from probe.stack import Change, Phase, Wire
@@ -50,10 +50,6 @@ class Stopped(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A word of the parent among the reports of the child: hang up, because the program ends."""
-
-
-Reports = asyncio.Queue[Report | Stop | None]
-"""What a call hears; None means that its child has died."""
 
 
 @dataclass(slots=True)
@@ -97,21 +93,47 @@ def _patience(request: CallRequest) -> float:
     return min(SILENCE_S, request.ring_limit_ms / 1000)
 
 
-async def fly(
-    flight: Flight, dial: Dial, order: Callable[[Order], None], reports: Reports, quiet_s: Callable[[], float]
-) -> None:
-    """Dial and follow the call to its end. `quiet_s` says for how long the child has said nothing of any call."""
-    order(dial)
-    while not flight.over:
-        left = flight.deadline - time.monotonic()
+class Course:
+    """Moves a call on by each report of its child, and by its deadline, until it is over."""
+
+    def __init__(self, flight: Flight, order: Callable[[Order], None], quiet_s: Callable[[], float]) -> None:
+        """`quiet_s` says for how long the child has said nothing of any call."""
+        self._flight, self._order, self._quiet_s = flight, order, quiet_s
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._timer = self._loop.call_at(flight.deadline, self._look_at_time)
+
+    def take(self, report: Report | Stop | None) -> None:
+        """Hear a report of the child; None means that it has died."""
+        _take(self._flight, report, self._order)
+        if self._flight.over:
+            self._end()
+        elif self._flight.deadline < self._timer.when():
+            self._wait()
+
+    async def over(self) -> None:
+        """Wait for the end of the call."""
         try:
-            report = await asyncio.wait_for(reports.get(), max(left, 0))
-        except TimeoutError:
-            _time_is_up(flight, order, quiet_s)
+            await self._over
+        finally:
+            self._timer.cancel()
+
+    def _look_at_time(self) -> None:
+        if time.monotonic() >= self._flight.deadline:
+            _time_is_up(self._flight, self._order, self._quiet_s)
+        if self._flight.over:
+            self._end()
         else:
-            _take(flight, report, order)
-    while not reports.empty():
-        _take(flight, reports.get_nowait(), order)
+            self._wait()
+
+    def _wait(self) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_at(self._flight.deadline, self._look_at_time)
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        if not self._over.done():
+            self._over.set_result(None)
 
 
 def _hang_up(flight: Flight, order: Callable[[Order], None], why: Stopped, patience_s: float) -> None:

@@ -77,13 +77,23 @@ _KINDS: dict[str, Any] = {
 }
 
 
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS.values()}
+_BYTES = {
+    kind: tuple(field.name for field in fields(kind) if field.type in {bytes, "bytes"}) for kind in _KINDS.values()
+}
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode(value: Order | Report) -> bytes:
     """Write one value as a line. Bytes travel as the text of the same code points (ISO 8859-1)."""
-    content = asdict(value)
-    for name, item in content.items():
-        if isinstance(item, bytes):
-            content[name] = item.decode("latin-1")
-    return json.dumps([type(value).__name__, content]).encode() + b"\n"
+    kind = type(value)
+    if kind is Start:
+        content = asdict(value)
+    else:
+        content = {name: getattr(value, name) for name in _FIELDS[kind]}
+        for name in _BYTES[kind]:
+            content[name] = content[name].decode("latin-1")
+    return _write([kind.__name__, content]).encode() + b"\n"
 
 
 def decode(line: bytes) -> Any:  # noqa: ANN401 - one of Order or Report; the reader knows which
@@ -92,15 +102,11 @@ def decode(line: bytes) -> Any:  # noqa: ANN401 - one of Order or Report; the re
     kind = _KINDS[name]
     if kind is Start:
         return _decode_start(content)
-    return kind(**{field.name: _restore(field.type, content[field.name]) for field in fields(kind)})
-
-
-def _restore(kind: Any, item: Any) -> Any:  # noqa: ANN401 - a field of any of the kinds above
-    if kind is bytes:
-        return item.encode("latin-1")
-    if isinstance(item, list):
-        return tuple(tuple(pair) for pair in item)
-    return item
+    for field in _BYTES[kind]:
+        content[field] = content[field].encode("latin-1")
+    if kind is Dial:
+        content["headers"] = tuple(tuple(pair) for pair in content["headers"])
+    return kind(**content)
 
 
 def _decode_start(content: dict[str, Any]) -> Start:

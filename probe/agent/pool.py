@@ -12,11 +12,12 @@ import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, TypeVar
 
 from probe import __version__
 from probe.agent.dialling import Route, account, invite, setup
-from probe.agent.flight import Flight, Reports, Stop, begin_flight, fly, record_of
+from probe.agent.flight import Course, Flight, Stop, begin_flight, record_of
 from probe.agent.line import Failed, Report, Start
 from probe.agent.process import Child, start_child
 from probe.agent.resolve import local_address, next_hop
@@ -28,6 +29,8 @@ from probe.trunk import Trunk
 _RTP_PORTS = range(10_000, 16_000, 100)  # below the ephemeral ports; each child starts at another
 _REGISTER_S = 8.0
 _LEAVING_S = 0.3
+
+_CHANCE = random.Random()  # noqa: S311 - seeded by the system; unique is enough, nobody has to be kept from guessing
 
 _T = TypeVar("_T")
 
@@ -45,8 +48,9 @@ class Agent:
         self._first = first
         self._route: Route | None = None
         self._children: list[Child] = []
-        self._flights: dict[str, Reports] = {}
+        self._flights: dict[str, Course] = {}
         self._lines = asyncio.Semaphore(trunk.lines)
+        self._places = count()
         self._wanted = 0  # calls that have a line, or wait for a child to have one
         self._starting = 0
         self._changed = asyncio.Event()
@@ -73,8 +77,8 @@ class Agent:
         """Place no more calls; cancel what rings, end what is answered."""
         self._stopping.set()
         self._notify()
-        for reports in tuple(self._flights.values()):
-            reports.put_nowait(Stop())
+        for course in tuple(self._flights.values()):
+            course.take(Stop())
 
     async def close(self) -> None:
         """Let the children go. They end by themselves; one that still has a call to cancel may take its time."""
@@ -90,13 +94,14 @@ class Agent:
             child.dials.release()
             raise _Stopped
         assert self._route is not None
-        call_id = uuid.uuid4().hex
+        call_id = _new_call_id()
         flight = begin_flight(request, call_id, time.monotonic())
-        reports: Reports = asyncio.Queue()
-        child.calls[call_id] = reports.put_nowait
-        self._flights[call_id] = reports
+        course = Course(flight, child.order, lambda: child.quiet_s)
+        child.calls[call_id] = course.take
+        self._flights[call_id] = course
         try:
-            await fly(flight, invite(self._route, request, call_id), child.order, reports, lambda: child.quiet_s)
+            child.order(invite(self._route, request, call_id))
+            await course.over()
         finally:
             self._land(flight, child)
         if flight.child_died:
@@ -116,7 +121,7 @@ class Agent:
     async def _child(self) -> AsyncIterator[Child]:
         """A child with room for one more call, started if need be."""
         self._wanted += 1
-        place = uuid.uuid4().hex
+        place = f"place {next(self._places)}"
         try:
             child = await self._take_place(place)
             while not child.alive:  # it died while we kept the pace
@@ -212,6 +217,11 @@ class Agent:
         finally:
             for task in (working, stopped):
                 task.cancel()
+
+
+def _new_call_id() -> str:
+    """Make a Call-ID, unique over machines (RFC 3261 s8.1.1.4). To ask the system for each would take far longer."""
+    return uuid.UUID(int=_CHANCE.getrandbits(128), version=4).hex
 
 
 async def _await_registration(registered: "asyncio.Future[Registered]", trunk: str) -> None:

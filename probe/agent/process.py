@@ -14,17 +14,43 @@ from probe.stack import Change, Wire
 
 _DIALS_AHEAD = 32
 _MOST_LEAKED = 4  # the share of its calls, one in so many, from which on a child is replaced
-_LINE_LIMIT = 1 << 24
 _WORDS_KEPT = 2_000
 _LIVING: set["asyncio.Task[None]"] = set()
 _START_S = 15.0
 
 
+class _Lines(asyncio.Protocol):
+    """Lines that come through a pipe, each told at once, without a task that would have to be woken; and their end."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+        self._tell: Callable[[bytes], None] | None = None
+        self._rest = b""
+
+    def tell(self, tell: Callable[[bytes], None]) -> None:
+        """Say who is told, of what has come already, too."""
+        self._tell = tell
+        self.data_received(b"")
+
+    def data_received(self, data: bytes) -> None:
+        self._rest += data
+        if self._tell is not None:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                self._tell(line)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._tell is not None and self._rest:
+            self._tell(self._rest)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pipes:
     orders: asyncio.WriteTransport
-    reports: asyncio.StreamReader
-    words: asyncio.StreamReader
+    reports: _Lines
+    words: _Lines
     readers: tuple[asyncio.ReadTransport, ...]
 
     def close(self) -> None:
@@ -54,6 +80,8 @@ class Child:
         # asyncio itself keeps no strong reference, and a child may outlive the pool that let it go.
         _LIVING.add(self._living)
         self._living.add_done_callback(_LIVING.discard)
+        pipes.words.tell(self._listen)
+        pipes.reports.tell(self._hear)
 
     @property
     def free(self) -> int:
@@ -107,16 +135,12 @@ class Child:
         await asyncio.wait([self._living])
 
     async def _live(self) -> None:
-        listening = asyncio.create_task(self._listen())
         try:
-            async for line in self._pipes.reports:
-                self._heard_at = time.monotonic()
-                self._take(decode(line))
+            await self._pipes.reports.ended
             self.alive = False
-            await listening
+            await self._pipes.words.ended
             await asyncio.to_thread(self._process.wait)
         finally:
-            listening.cancel()
             self._leave()
             for tell in tuple(self.calls.values()):
                 tell(None)
@@ -140,9 +164,12 @@ class Child:
         else:
             tell(report)
 
-    async def _listen(self) -> None:
-        async for line in self._pipes.words:
-            self._words = (self._words + line)[-_WORDS_KEPT:]
+    def _hear(self, line: bytes) -> None:
+        self._heard_at = time.monotonic()
+        self._take(decode(line))
+
+    def _listen(self, line: bytes) -> None:
+        self._words = (self._words + line + b"\n")[-_WORDS_KEPT:]
 
     @property
     def last_words(self) -> str:
@@ -192,8 +219,6 @@ async def _connect(process: subprocess.Popen[bytes]) -> _Pipes:
     return _Pipes(orders, reports, words, (from_reports, from_words))
 
 
-async def _reader(pipe: IO[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
-    reader = asyncio.StreamReader(limit=_LINE_LIMIT)
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader, transport
+async def _reader(pipe: IO[bytes]) -> tuple[_Lines, asyncio.ReadTransport]:
+    transport, lines = await asyncio.get_running_loop().connect_read_pipe(_Lines, pipe)
+    return lines, transport

@@ -69,6 +69,20 @@ def _run(command: argparse.ArgumentParser) -> None:
     _store(command)
 
 
+def _worker(command: argparse.ArgumentParser) -> None:
+    _scenarios(command)
+    command.add_argument("--site", required=True, metavar="NAME", help="the site that this machine stands at")
+    command.add_argument("--full-numbers", action="store_true", help="log phone numbers in full")
+    _store(command)
+
+
+def _fleet(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="status")
+    status = actions.add_parser("status", help="workers, planned calls, queues and who plans", allow_abbrev=False)
+    _json(status)
+    _store(status)
+
+
 def _status(command: argparse.ArgumentParser) -> None:
     command.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="also say when their next rounds start")
     _json(command)
@@ -252,6 +266,8 @@ _COMMANDS: dict[str, tuple[str, Add]] = {
     "call": ("place one guarded call now", _call),
     "check": ("place every call of the scenarios once and hold them against their expectations", _check),
     "run": ("the daemon: rounds on a schedule, until SIGTERM", _run),
+    "worker": ("place the calls that are planned for one site, beside other machines, until SIGTERM", _worker),
+    "fleet": ("what the workers of all sites do", _fleet),
     "status": ("what is scheduled, what ran, what was refused and why, what waits", _status),
     "pause": ("dial nothing from, to or over a number or a trunk until it is resumed", _pause),
     "resume": ("end a pause", _resume),

@@ -17,8 +17,10 @@ from probe.cli.main import FINDING, FINE, GUARDED, UNTESTED, worst
 from probe.cli.outside import now, say
 from probe.event import Endpoint
 from probe.judged import JudgedCall
+from probe.ledger import Ledger
 from probe.rounds import Announcer, Road
 from probe.scenario.guard import Allowed, Refusal, check, reach
+from probe.scenario.history import DAY
 from probe.store import Store
 from probe.trunk import Trunk
 from probe.verdict import Disposition
@@ -63,7 +65,7 @@ async def open_site(
 def _road(agent: Agent, store: Store, trunk: Trunk, allowed: Allowed, endpoint: Endpoint | None) -> Road:
     return Road(
         agent=agent,
-        store=store,
+        store=Ledger(store),
         allowed=allowed,
         new_id=new_event_id,
         now=now,
@@ -113,7 +115,7 @@ def would_refuse(arguments: argparse.Namespace, request: CallRequest, allowed: A
     """Ask the guard without placing anything, as the store stands now."""
     store = open_history(arguments)
     try:
-        past = store.history(now(), reach(allowed.limits))
+        past = store.history(now(), reach(allowed.limits) or DAY)
         return check(request, allowed=allowed, history=past, now=now(), stopped=is_stopped())
     finally:
         store.close()

@@ -16,6 +16,7 @@ from probe.agent.pool import Agent
 from probe.call import Ending
 from probe.cli.history import is_stopped, new_event_id, new_id, open_history
 from probe.cli.log import start_log
+from probe.cli.machines import Planner, queues_beside
 from probe.cli.main import FINE
 from probe.cli.outside import now
 from probe.cli.scenarios import load
@@ -29,7 +30,7 @@ from probe.rounds import Road
 from probe.scenario.guard import Refusal, allowed_by
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Scenario
-from probe.store import Keep, Pruned, Store, this_process
+from probe.store import Keep, Pruned, Scheduling, Store, this_process
 from probe.trunk import Trunk
 from probe.webhook.delivery import deliver_pending
 
@@ -52,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     scenarios = _load_all(arguments.scenarios)
     store = open_history(arguments)
     try:
-        _take_the_lease(store)
-        asyncio.run(_Running(arguments, address, store, scenarios).until_stopped())
+        scheduling = _stand_ready(store, scenarios)
+        asyncio.run(_Running(arguments, address, store, scenarios, scheduling).until_stopped())
     finally:
         with contextlib.suppress(StoreError):  # the lease ends by itself
             store.release(this_process())
@@ -86,6 +87,15 @@ def _load(path: str) -> Scenario:
     return scenario
 
 
+def _stand_ready(store: Store, scenarios: list[Scenario]) -> Scheduling | None:
+    """Be the one daemon of this store; or, where workers of several sites dial, one of those that take turns."""
+    if any(scenario.sites for scenario in scenarios):
+        queues_beside(store)
+        return store.plans.scheduling()
+    _take_the_lease(store)
+    return None
+
+
 def _take_the_lease(store: Store) -> None:
     if not store.hold(this_process(), now(), now() + _LEASE):
         raise StoreError(
@@ -105,11 +115,18 @@ class _Running:
     """The daemon at work: it joins the tick, the agents, the deliveries and those who watch it."""
 
     def __init__(
-        self, arguments: argparse.Namespace, address: tuple[str, int], store: Store, scenarios: list[Scenario]
+        self,
+        arguments: argparse.Namespace,
+        address: tuple[str, int],
+        store: Store,
+        scenarios: list[Scenario],
+        scheduling: Scheduling | None,
     ) -> None:
         self._paths: list[str] = arguments.scenarios
         self._address = address
         self._store = store
+        self._scheduling = scheduling
+        self._plans: bool | None = None
         self._log = start_log(full_numbers=arguments.full_numbers)
         self._metrics = Metrics()
         self._stopping = asyncio.Event()
@@ -123,7 +140,9 @@ class _Running:
         # The kinds of trouble since the last good tick: one line and one row each is enough.
         self._troubled: set[str] = set()
         self._unrecorded: list[tuple[str, datetime]] = []
-        self._daemon = Daemon(store=store, clock=schedule, listener=self, new_id=new_id)
+        self._daemon = Daemon(
+            store=store, clock=schedule, listener=self, new_id=new_id, planner=Planner(store) if scheduling else None
+        )
         self._watched = [watch(scenario, self._road(scenario), self._daemon, now()) for scenario in scenarios]
 
     async def until_stopped(self) -> None:
@@ -139,8 +158,8 @@ class _Running:
 
     async def _tick(self) -> None:
         try:
-            await asyncio.to_thread(self._renew)
-            await tick(self._watched, self._daemon, now())
+            if await asyncio.to_thread(self._is_our_turn):
+                await tick(self._watched, self._daemon, now())
         except StoreError as error:
             # Nothing is dialled that could not be recorded; the next tick tries again.
             self.failed(error)
@@ -160,6 +179,17 @@ class _Running:
         for one in self._watched:
             self._metrics.next_round.labels(one.scenario.name).set(one.next_at.timestamp() if one.next_at else 0)
 
+    def _is_our_turn(self) -> bool:
+        """Say whether this daemon is to work, or to stand ready for when another one dies."""
+        if self._scheduling is None:
+            self._renew()
+            return True
+        mine = self._scheduling.hold()
+        if mine is not self._plans:
+            self._log.info("plans" if mine else "stands_ready", why="" if mine else "another daemon plans")
+        self._plans = mine
+        return mine
+
     def _renew(self) -> None:
         """Renew the lease; after a standstill it may be somebody else's."""
         moment = now()
@@ -176,7 +206,7 @@ class _Running:
             self._agents[scenario.trunk] = Agent(scenario.trunk)
         return Road(
             agent=self._agents[scenario.trunk],
-            store=self._store,
+            store=self._daemon.ledger,
             allowed=allowed_by(scenario),
             new_id=new_event_id,
             now=now,
@@ -205,6 +235,8 @@ class _Running:
             self._log.info("reloaded", scenarios=[one.scenario.name for one in self._watched])
 
     def _change_all(self, scenarios: list[Scenario]) -> None:
+        if self._scheduling is None and any(scenario.sites for scenario in scenarios):
+            raise ScenarioError("A file names sites, and none did when this daemon was started; start it again.")
         # A file keeps its path, and with it its name; so each is known already.
         known = {one.scenario.name: one for one in self._watched}
         for scenario in scenarios:
@@ -236,6 +268,8 @@ class _Running:
             await agent.close()
         with contextlib.suppress(StoreError):  # what cannot be written is found to be lost
             await asyncio.to_thread(self._daemon.ledger.write_kept)
+        if self._scheduling is not None:
+            self._scheduling.drop()
         self._calls_over.set()
 
     def _must_be_gone(self) -> None:

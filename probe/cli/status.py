@@ -34,7 +34,7 @@ def _document(store: Store, paths: list[str]) -> dict[str, object]:
     since = now() - _SINCE
     waiting = store.outbox.deliveries(state=DeliveryState.WAITING)
     return {
-        "daemon": store.holder(now()),
+        "daemon": store.holder(now()) or _planner(store),
         "stop_file": str(stop_file()) if is_stopped() else None,
         "paused": [{"kind": one.kind.value, "name": one.name, "why": one.why} for one in store.pauses()],
         "scheduled": [_scheduled(path) for path in paths],
@@ -47,6 +47,12 @@ def _document(store: Store, paths: list[str]) -> dict[str, object]:
         "deliveries_waiting": len(waiting),
         "deliveries_failed_last": sorted({one.reason for one in waiting if one.reason}),
     }
+
+
+def _planner(store: Store) -> str | None:
+    """Name the daemon that plans for the workers of several sites."""
+    holder = store.plans.holder() if store.plans.conninfo else None
+    return holder.name if holder else None
 
 
 def _scheduled(path: str) -> dict[str, str | None]:

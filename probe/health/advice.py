@@ -49,6 +49,7 @@ class Fact(StrEnum):
     SILENT = "silent blocks"
     TRUNK = "a trunk refuses everybody"
     DESTINATION = "a destination refuses everybody"
+    PATH = "blocks come from one site alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,11 @@ STEPS: Final = (
         Fact.PROVIDER,
         "Trunk: ask the provider which of its own rules blocks {caller}; no redress desk can lift that.",
         needs=(Fact.TROUBLE,),
+    ),
+    _step(
+        Fact.PATH,
+        "Path: {caller} is blocked from site {value} alone; compare its trunk, its attestation and its address with "
+        "those of the other sites before you do anything about the number.",
     ),
     _step(
         Fact.BLOCKED,
@@ -182,7 +188,7 @@ STEPS: Final = (
         "calls of a few seconds.",
         bars=(
             *(Fact.ON_NETWORK, Fact.OVER_TRUNK, Fact.AT_DESTINATION, Fact.IN_CAMPAIGN, Fact.WITH_LEADS),
-            *(Fact.IN_HOURS, Fact.DECLINES_ROSE, Fact.TRUNK),
+            *(Fact.IN_HOURS, Fact.DECLINES_ROSE, Fact.TRUNK, Fact.PATH),
         ),
     ),
     _step(
@@ -235,6 +241,7 @@ _KINDS: Final[Mapping[str, Fact]] = {
     "silent_block": Fact.SILENT,
     "trunk_problem": Fact.TRUNK,
     "destination_problem": Fact.DESTINATION,
+    "path": Fact.PATH,
 }
 
 _Said = Mapping[str, str]

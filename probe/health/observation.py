@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from probe.call import Ending
+from probe.call import LOCAL, Ending
 from probe.judged import JudgedCall
 from probe.verdict import Disposition, Notice
 
@@ -48,6 +48,7 @@ class Observation:
     final_ms: float | None = None
     contacts: Contacts | None = None
     control_of: str | None = None
+    site: str = LOCAL
 
 
 def observe(judged: JudgedCall) -> Observation | None:
@@ -75,6 +76,7 @@ def observe(judged: JudgedCall) -> Observation | None:
         final_ms=said.timing.final_ms,
         contacts=_contacts(judged.notice),
         control_of=request.control_of,
+        site=request.site,
     )
 
 

@@ -7,6 +7,7 @@ from probe.health.change_points import find_changes
 from probe.health.clusters import find_clusters, without_explained
 from probe.health.counted import Counted
 from probe.health.exact import Family
+from probe.health.quorum import find_paths
 from probe.health.silent import find_silent
 from probe.health.standing import Signal, Standing
 from probe.health.tally import Tally
@@ -16,12 +17,14 @@ from probe.health.trouble import in_trouble
 def find_signals(tallies: Iterable[Tally], standings: Sequence[Standing]) -> tuple[Signal, ...]:
     """Find every signal, the surest first; the order of what comes in does not matter. Each tally comes once.
 
-    All tests, of clusters, changes and silent blocks, of every caller ID and of the fleet, are one family: among all
-    signals at most one in a hundred is false, on average (see `Family`), so a thousand clean numbers raise next to
+    All tests, of clusters, paths, changes and silent blocks, of every caller ID and of the fleet, are one family: among
+    all signals at most one in a hundred is false, on average (see `Family`), so a thousand clean numbers raise next to
     none.
     """
     counted, family = Counted(tallies), Family[Signal]()
-    find_clusters(counted, in_trouble(counted, standings), standings, family)
+    troubled = in_trouble(counted, standings)
+    find_clusters(counted, troubled, standings, family)
+    find_paths(counted, troubled, family)
     find_changes(counted, family)
     find_silent(counted, family)
     signals = without_explained([replace(signal, p=p) for p, signal in family.believed()])

@@ -10,6 +10,7 @@ from math import log2
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from probe.call import LOCAL
 from probe.health.evidence import Evidence, evidence_of, settled
 from probe.health.observation import Observation
 from probe.scenario.hours import zones_of
@@ -37,6 +38,8 @@ class Dimension(StrEnum):
     # Day (UTC), destination, trunk and network, with tabs between them. Of everybody's calls; those that were refused
     # quietly do not count as through.
     ROUTE = "route"
+    # From where, on which network: `east verizon`. Of the calls that workers of several sites place.
+    SITE = "site"
 
 
 EVERYBODY: Final = ""
@@ -161,6 +164,12 @@ def read_route(value: str) -> Route:
     return Route(*value.split("\t", 3))
 
 
+def read_site(value: str) -> tuple[str, str]:
+    """Read a site, whose name has no blank in it, and a network, which is empty where it is not known."""
+    site, _, network = value.partition(" ")
+    return site, network
+
+
 def common(call: Observation) -> Iterator[tuple[Dimension, str]]:
     """Say under what a call is counted for its caller ID; what is not known is left out, but for the trunk."""
     yield Dimension.TRUNK, call.trunk  # even without a name: over the trunks all calls are added up
@@ -179,6 +188,8 @@ def common(call: Observation) -> Iterator[tuple[Dimension, str]]:
         yield Dimension.HOUR, f"{local.hour:02} {_third(local)}"
         yield Dimension.WEEKDAY, WEEKDAYS[local.weekday()]
     yield Dimension.DAY, call.started_at.date().isoformat()
+    if call.site != LOCAL:
+        yield Dimension.SITE, f"{call.site} {call.network or ''}"
 
 
 def _third(at: datetime) -> int:

@@ -41,6 +41,10 @@ _SENTENCES: Final = {
         "Declines{of} have {less} since {since}: {hits} of {total} that got through, before {other_hits} of "
         "{other_total}."
     ),
+    "path": (
+        "Blocks of {caller}{on} come from site {value} alone: {hits} of {total} there, none of {other_total} from "
+        "elsewhere. That is about the path, not about the number."
+    ),
     "silent_block": (
         "Calls of {caller} to {value} are refused before a phone can ring, and nobody says why: {hits} of {total}, but "
         "{other_hits} of {other_total} of other caller IDs; {control} gets through."
@@ -71,6 +75,7 @@ def sentence(signal: Signal) -> str:
         caller=caller,
         of=f" of {caller}" if caller else "",
         control=_shown(signal.control or ""),
+        on=f" on {_shown(signal.network)}" if signal.network else "",
         since=f"{signal.since.astimezone(UTC):%A %Y-%m-%d}" if signal.since else "",
         more=_more(signal),
         less="stopped" if not signal.hits else "fallen",

@@ -203,6 +203,7 @@ def _scenario(file: ScenarioFile, tree: Node, source: str, trunk: Trunk, callers
         limits=_limits(file.limits) if isinstance(file.limits, LimitsTable) else None,
         schedule=_schedule(file.schedule) if file.schedule else None,
         endpoint=_endpoint(file.webhook, tree) if file.webhook else None,
+        sites=file.sites,
     )
 
 

@@ -52,6 +52,7 @@ def _one_of(*words: str) -> WithJsonSchema:
 
 Words = Annotated[str, _of_text(notation.read_text), _schema(r"\S")]
 Name = Annotated[str, _of_text(notation.read_name), _schema(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Site = Annotated[str, _of_text(notation.read_site), _schema("^[a-z0-9][a-z0-9-]*$")]
 Number = Annotated[str, _of_text(notation.read_number), _schema(_NUMBER)]
 DestinationNumber = Annotated[str, _of_text(notation.read_destination), _schema("[0-9]")]
 Yes = Annotated[bool, _of_text(notation.read_yes), _one_of("true", "false", "yes", "no", "on", "off")]
@@ -380,6 +381,16 @@ class ScenarioFile(_Table):
     limits: Annotated[Limits, Field(description="Limits, or none for a trunk on loopback.")] = LimitsTable()
     schedule: Annotated[ScheduleTable | None, Field(description="When rounds start.")] = None
     webhook: Annotated[WebhookTable | None, Field(description="Who is told.")] = None
+    sites: Annotated[
+        tuple[Site, ...],
+        Field(min_length=1, description="Where workers place the calls; this machine itself by default."),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _each_site_once(self) -> Self:
+        if len(set(self.sites)) < len(self.sites):
+            raise ValueError("names a site twice under sites; name each once.")
+        return self
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -120,9 +120,11 @@ def on_loopback(trunk: Trunk) -> bool:
     return all(is_loopback(host) for host in hosts)
 
 
-def reach(limits: Limits | None) -> timedelta:
-    """Say how far into the past the guard looks: a day, or the longest window of a rate."""
-    rates = (*limits.per_caller, *limits.per_destination) if limits else ()
+def reach(limits: Limits | None) -> timedelta | None:
+    """Say how far into the past the guard looks: a day, or the longest window of a rate; None where no limit holds."""
+    if limits is None:
+        return None
+    rates = (*limits.per_caller, *limits.per_destination)
     return max(DAY, *(timedelta(seconds=rate.window_s) for rate in rates)) + _MARGIN if rates else DAY
 
 

@@ -12,6 +12,8 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TypeVar
 
+from probe.call import LOCAL
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -62,6 +64,7 @@ class Attempt:
     status: int | None = None
     definitive: bool = False
     talk_ms: int = 0
+    site: str = LOCAL
 
     @property
     def counts_from(self) -> datetime:

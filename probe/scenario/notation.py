@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from probe.call import LOCAL
 from probe.event import STANDING_CHANGED
 from probe.expectation import DISPOSITIONS
 from probe.phone import barred, normalise
@@ -93,6 +94,15 @@ def read_name(text: str) -> str:
     """Read a short name: letters, digits and `._-`."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         raise ValueError("is not a name; use up to 64 letters, digits, dots, hyphens and underscores.")
+    return text
+
+
+def read_site(text: str) -> str:
+    """Read the name of a site; this machine's own calls have the name `local`."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,23}", text) or text == LOCAL:
+        raise ValueError(
+            "is not a site; use up to 24 small letters, digits and hyphens, but not local, which is this machine."
+        )
     return text
 
 

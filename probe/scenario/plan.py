@@ -3,12 +3,13 @@
 Nothing is remembered here: what a round has done stands in the store, and the rest follows from the round's id.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 
-from probe.call import CallRequest
+from probe.call import LOCAL, CallRequest
 from probe.expectation import Expectation, is_met
 from probe.scenario.fitting import Certainty, Pair, fit
 from probe.scenario.guard import Allowed, Refusal, allowed_by, check, zones
@@ -65,12 +66,13 @@ def may_start(request: CallRequest, in_flight: Collection[CallRequest]) -> bool:
     return all(request.callee != other.callee for other in in_flight)
 
 
-def plan_key(scenario: str, caller: str, callee: str, planned: str, retest: int = 0) -> str:
+def plan_key(scenario: str, caller: str, callee: str, planned: str, retest: int = 0, site: str = LOCAL) -> str:  # noqa: PLR0913, PLR0917 - the parts of the key, in their order
     """Return what makes a planned call unique; `planned` is the minute it was planned for, or the id of its round.
 
     `retest` is 0 for the first call of a pair, 1 for its retest and 2 for a control call.
     """
-    return f"{scenario}|{caller}|{callee}|{planned}|{retest}"
+    from_site = "" if site == LOCAL else f"|{site}"
+    return f"{scenario}|{caller}|{callee}|{planned}|{retest}{from_site}"
 
 
 def planned_minute(at: datetime) -> str:
@@ -95,15 +97,39 @@ def due(  # noqa: PLR0913 - the past, the time and all that is asked from outsid
     """
     allowed = allowed_by(scenario)
     found = [
-        _Tick(scenario, allowed, history, round_, now, stopped=stopped, new_id=new_id).due(certainty)
+        _all_sites(
+            _Tick(scenario, allowed, history, round_, now, site=site, stopped=stopped, new_id=new_id).due(certainty)
+            for site in _turns(scenario.sites, history.rounds.get(round_.id, ())) or (LOCAL,)
+        )
         for round_ in rounds
     ]
     return Due(
         requests=_one_per_number(request for one in found for request in one.requests),
         not_placed=tuple(refusal for one in found for refusal in one.not_placed),
         finished=tuple(round_id for one in found for round_id in one.finished),
-        next_at=min((one.next_at for one in found if one.next_at), default=None),
+        next_at=_first(found),
     )
+
+
+def _turns(sites: tuple[str, ...], attempts: Iterable[Attempt]) -> list[str]:
+    """Ask the site first that has called the least: of two that want one number, the first has it."""
+    called = Counter(attempt.site for attempt in attempts)
+    return sorted(sites, key=lambda site: called[site])
+
+
+def _all_sites(sites: Iterable[Due]) -> Due:
+    """Put together what the sites of a round need; it is finished when it is at each of them."""
+    found = tuple(sites)
+    return Due(
+        requests=tuple(request for one in found for request in one.requests),
+        not_placed=tuple(refusal for one in found for refusal in one.not_placed),
+        finished=found[0].finished if all(one.finished for one in found) else (),
+        next_at=_first(found),
+    )
+
+
+def _first(found: Iterable[Due]) -> datetime | None:
+    return min((one.next_at for one in found if one.next_at), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +165,11 @@ class _Tick:
         round_: OpenRound,
         now: datetime,
         *,
+        site: str,
         stopped: bool,
         new_id: Callable[[], str],
     ) -> None:
+        self._site = site
         self._scenario = scenario
         self._allowed = allowed
         self._history = history
@@ -150,11 +178,11 @@ class _Tick:
         self._stopped = stopped
         self._new_id = new_id
         self._planned_for = planned_minute(round_.starts_at)
-        self._attempts = history.rounds.get(round_.id, ())
+        self._attempts = tuple(one for one in history.rounds.get(round_.id, ()) if one.site == site)
         self._settled = history.refused | {attempt.plan_key for attempt in self._attempts}
         self._callers = {caller.number: caller for caller in scenario.callers}
         self._destinations = {destination.number: destination for destination in scenario.destinations}
-        self._closes_at = _closes_at(round_, scenario)
+        self._closes_at = closes_at(round_, scenario)
         self._found = _Found()
 
     def due(self, certainty: Certainty) -> Due:
@@ -193,11 +221,13 @@ class _Tick:
 
     def _matrix(self) -> list[Pair]:
         callers, destinations = self._scenario.callers, self._scenario.destinations
-        order = interleaved(len(callers), len(destinations), self._round.id)
+        # Each site has an order of its own, so that they seldom want the same number at once.
+        seed = self._round.id if self._site == LOCAL else f"{self._round.id} {self._site}"
+        order = interleaved(len(callers), len(destinations), seed)
         return [(callers[caller], destinations[destination]) for caller, destination in order]
 
     def _key(self, caller: str, callee: str, retest: int = _FIRST) -> str:
-        return plan_key(self._scenario.name, caller, callee, self._planned_for, retest)
+        return plan_key(self._scenario.name, caller, callee, self._planned_for, retest, self._site)
 
     def _is_settled(self, caller: Caller, destination: Destination) -> bool:
         return self._key(caller.number, destination.number) in self._settled
@@ -368,10 +398,19 @@ class _Tick:
         return (caller, destination) if caller and destination else None
 
     def _request(self, planned: _Planned) -> CallRequest:
-        return _request(self._scenario, self._round.id, self._planned_for, planned, self._new_id())
+        request = _request(self._scenario, self._round.id, self._planned_for, planned, self._new_id())
+        key = self._key(request.caller, request.callee, planned.retest)
+        return request if self._site == LOCAL else replace(request, site=self._site, plan_key=key)
 
 
-def _closes_at(round_: OpenRound, scenario: Scenario) -> datetime:
+def ask_again_at(refusal: Refusal, now: datetime, until: datetime) -> datetime | None:
+    """Say when to ask the guard again about a planned call that it refused; None if it will refuse it until the end."""
+    if refusal.rule in _LIFTED_BY_HAND or refusal.rule == "destination_busy":  # as a rule it is free far sooner
+        return min(now + _CATCH_UP, until)
+    return refusal.until if refusal.until is not None and refusal.until < until else None
+
+
+def closes_at(round_: OpenRound, scenario: Scenario) -> datetime:
     """Say until when calls may start: the last one shall be over when the next round begins."""
     longest = timedelta(milliseconds=scenario.ring_limit_ms + scenario.hold_ms) + 3 * _TICK
     return max(round_.ends_at - longest, round_.starts_at + (round_.ends_at - round_.starts_at) / 2)

@@ -125,7 +125,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One scenario file, read. `limits` None means `limits: none`, which only a trunk on loopback may say."""
+    """One scenario file, read. `limits` None means `limits: none`, which only a trunk on loopback may say.
+
+    `sites` are those whose workers place its calls; none: the machine that reads the file.
+    """
 
     name: str
     path: str
@@ -138,6 +141,12 @@ class Scenario:
     limits: Limits | None = Limits()
     schedule: Schedule | None = None
     endpoint: Endpoint | None = None
+    sites: tuple[str, ...] = ()
+
+    @property
+    def calls_a_round(self) -> int:
+        """Every caller to every destination, from every site."""
+        return len(self.callers) * len(self.destinations) * max(1, len(self.sites))
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from probe.call import Direction, Message
 from probe.sip.head import find_header
@@ -9,6 +10,7 @@ from probe.sip.reason import Reason
 from probe.sip.request import Request, read_request
 from probe.sip.response import Response, read_response
 
+_JUST_READ = 16  # how a call ended and what it means are asked one after the other, of the same messages
 _FINAL = 200
 _RINGING = 180
 _FAILURE = 300
@@ -76,6 +78,11 @@ def read_conversation(messages: Sequence[Message]) -> Conversation:
     A challenge that we answered with a new INVITE is not the final response; a 200 that crosses our CANCEL is
     (RFC 3261 s9.1). Responses are matched by the method and number of CSeq (RFC 3261 s17.1.3).
     """
+    return _read_once(tuple(messages))
+
+
+@lru_cache(maxsize=_JUST_READ)
+def _read_once(messages: tuple[Message, ...]) -> Conversation:
     asked, answers = _read(messages)
     call_id, number = _our_invite(asked, answers)
     asked = [a for a in asked if _is_of_call(a.request, call_id)]

@@ -27,6 +27,8 @@ COMPACT_NAMES = {
     "y": "Identity",
 }
 BLANKS = " \t\r"
+READ_ONCE = 256
+"""So many messages are remembered as they were read: several ask about each, within moments of each other."""
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _FIELD = re.compile(r"^([^\s:]++)[ \t]*+:[ \t]*+(.*[^ \t\r\n]|)[ \t\r]*+$", re.MULTILINE)

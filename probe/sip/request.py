@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from probe.sip.head import find_header, find_headers, read_head
+from probe.sip.head import READ_ONCE, find_header, find_headers, read_head
 from probe.sip.reason import Reason, read_reasons
 
 _REQUEST_LINE = re.compile(r"([A-Za-z0-9.!%*_+`'~-]++)[ \t]++(\S++)[ \t]++SIP/[0-9.]++", re.IGNORECASE)
@@ -29,6 +30,7 @@ class Request:
         return read_reasons(find_headers(self.headers, "reason"))
 
 
+@lru_cache(maxsize=READ_ONCE)
 def read_request(raw: bytes) -> Request | None:
     """Read a request; anything that has no request line gives None. Never raises."""
     if _RESPONSE.match(raw):

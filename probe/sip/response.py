@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from probe.sip.head import BLANKS, read_head
+from probe.sip.head import BLANKS, READ_ONCE, read_head
 from probe.sip.reason import Reason, read_reasons
 
 _STATUS_LINE = re.compile(r"SIP/[0-9]{1,3}\.[0-9]{1,3}[ \t]++([0-9]++)(?![^ \t])(.*+)", re.IGNORECASE | re.DOTALL)
@@ -36,6 +37,7 @@ class Response:
         return tuple(self.named.get(name.lower(), ()))
 
 
+@lru_cache(maxsize=READ_ONCE)
 def read_response(raw: bytes) -> Response:
     """Read a response off the wire. Never raises; takes time linear in the size of `raw`."""
     head = read_head(raw)

@@ -6,44 +6,53 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, text, tuple_, update
 
 from probe.health import Account, Case, Change, Contacts
 from probe.health.redress import Step, noted
+from probe.store.many import execute_many
 from probe.store.schema import account, redress
 from probe.verdict import RULESET
 
 WHOLE: Final = ""
 """The network of the account of all of a caller's calls."""
 
+Written = tuple[str, str, str]
+"""The caller, the network and the body of an account."""
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 _ACCOUNTS: Final = select(account.c.caller, account.c.network, account.c.body)
-_OF_NETWORKS: Final = _ACCOUNTS.where(
-    account.c.caller == bindparam("caller"), account.c.network.in_(bindparam("networks", expanding=True))
-)
+_OF_KEYS: Final = _ACCOUNTS.where(tuple_(account.c.caller, account.c.network).in_(bindparam("keys", expanding=True)))
 # Both SQLite and PostgreSQL take these forms.
 _PUT_ACCOUNT: Final = text(
     "INSERT INTO account (caller, network, ruleset, state, body) VALUES (:caller, :network, :ruleset, :state, :body) "
     "ON CONFLICT (caller, network) DO UPDATE SET ruleset = excluded.ruleset, state = excluded.state, "
     "body = excluded.body"
 )
-_CASE: Final = select(redress).where(redress.c.caller == bindparam("caller"), redress.c.blocker == bindparam("blocker"))
+_CASES: Final = select(redress).where(
+    tuple_(redress.c.caller, redress.c.blocker).in_(bindparam("keys", expanding=True))
+)
+_DROP_CASE: Final = delete(redress).where(
+    redress.c.caller == bindparam("of_caller"), redress.c.blocker == bindparam("of_blocker")
+)
+_ADD_CASE: Final = insert(redress)
 
 
 def read_accounts(connection: Connection, callers: Collection[str] | None = None) -> list[Account]:
     """Read the accounts of these callers, or of all."""
     chosen = _ACCOUNTS if callers is None else _ACCOUNTS.where(account.c.caller.in_(callers))
-    return _read(connection.execute(chosen))
+    return [read_account((*row,)) for row in connection.execute(chosen)]
 
 
-def read_accounts_on(connection: Connection, caller: str, networks: Iterable[str]) -> list[Account]:
-    """Read the accounts of a caller on these networks (WHOLE is the one of all its calls)."""
-    return _read(connection.execute(_OF_NETWORKS, {"caller": caller, "networks": sorted(networks)}))
+def read_bodies(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Written]:
+    """Read the accounts of these callers on these networks (WHOLE is the one of all calls), as they are written."""
+    return [(*row,) for row in connection.execute(_OF_KEYS, {"keys": sorted(keys)})]
 
 
-def _read(found: Iterable[Row[tuple[str, str, str]]]) -> list[Account]:
-    return [Account.load(caller, network or None, json.loads(body)) for caller, network, body in found]
+def read_account(written: Written) -> Account:
+    caller, network, body = written
+    return Account.load(caller, network or None, json.loads(body))
 
 
 def put_accounts(connection: Connection, accounts: Iterable[Account]) -> None:
@@ -58,8 +67,7 @@ def put_accounts(connection: Connection, accounts: Iterable[Account]) -> None:
         }
         for one in accounts
     ]
-    if rows:
-        connection.execute(_PUT_ACCOUNT, rows)
+    execute_many(connection, _PUT_ACCOUNT, rows)
 
 
 def drop_accounts(connection: Connection, caller: str, but: Collection[str]) -> None:
@@ -83,30 +91,27 @@ def read_cases(connection: Connection, caller: str | None) -> tuple[Case, ...]:
     return tuple(map(_read_case, connection.execute(chosen)))
 
 
-def find_case(connection: Connection, caller: str, blocker: str) -> Case | None:
-    row = connection.execute(_CASE, {"caller": caller, "blocker": blocker}).first()
-    return _read_case(row) if row else None
+def find_cases(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Case]:
+    """Read the cases of these callers with these blockers."""
+    found = connection.execute(_CASES, {"keys": sorted(keys)})
+    return {(one.caller, one.blocker): one for one in map(_read_case, found)}
 
 
-def put_case(connection: Connection, case: Case) -> None:
-    """Write a case over what is there of it."""
-    theirs = (redress.c.caller == case.caller) & (redress.c.blocker == case.blocker)
-    row = asdict(case) | {"networks": list(case.networks)}
-    if not connection.execute(update(redress).where(theirs).values(row)).rowcount:
-        connection.execute(insert(redress).values(row))
+def put_cases(connection: Connection, cases: Collection[Case]) -> None:
+    """Write cases over what is there of them."""
+    execute_many(connection, _DROP_CASE, [{"of_caller": one.caller, "of_blocker": one.blocker} for one in cases])
+    execute_many(connection, _ADD_CASE, [asdict(one) | {"networks": list(one.networks)} for one in cases])
 
 
-def replace_cases(connection: Connection, caller: str, cases: Iterable[Case]) -> None:
+def replace_cases(connection: Connection, caller: str, cases: Collection[Case]) -> None:
     connection.execute(delete(redress).where(redress.c.caller == caller))
-    for case in cases:
-        put_case(connection, case)
+    put_cases(connection, cases)
 
 
 def note_case(connection: Connection, caller: str, blocker: str | None, step: Step, now: datetime) -> tuple[Case, ...]:
     """Note what a person did about a caller's cases, or about that with one blocker; give them as they are now."""
     cases = [noted(case, step, now) for case in read_cases(connection, caller) if blocker in {None, case.blocker}]
-    for case in cases:
-        put_case(connection, case)
+    put_cases(connection, cases)
     return tuple(cases)
 
 

@@ -17,7 +17,7 @@ from probe.store.database import Database
 from probe.store.judging import Range, judge_range, old_ranges, ranges
 from probe.store.rebuild import rebuild_apart
 from probe.store.schema import account, call, redress, stale, tally
-from probe.store.stale import ALL_STALE, is_stale, read_stale
+from probe.store.stale import ALL_STALE, read_stale, stale_among
 
 Task = Callable[[Database, Any], None]
 TellProgress = Callable[[str, int, int], None]
@@ -54,15 +54,10 @@ def rebuild_all(database: Database, tell_progress: TellProgress) -> None:
 def make_current(database: Database, callers: Collection[str] | None) -> None:
     """Make again what is out of date of these callers, or of all."""
     with database.reading() as connection:
-        found = read_stale(connection) if callers is None else _stale_among(connection, callers)
+        found = read_stale(connection) if callers is None else sorted(stale_among(connection, callers))
         much = callers is None and _is_much(connection)
     parts = list(old_ranges(database)) if much else []
     _make(database, partial(judge_range, old=True), parts, found, _tell_nobody, much=much)
-
-
-def _stale_among(connection: Connection, callers: Collection[str]) -> list[str]:
-    """Ask for each by its key: to look at all accounts, as for everybody, takes longer than to read one's calls."""
-    return [caller for caller in sorted(callers) if is_stale(connection, caller)]
 
 
 def _is_much(connection: Connection) -> bool:

@@ -1,7 +1,7 @@
 """Counts of calls in, rows of the tables out, and the way back.
 
-Those that belong to everybody are added up over all callers, and with each caller and day stands its share of them: so
-one caller's calls can be added up again without those of all others.
+Those that belong to everybody are added up over all callers, and with each caller stands its share of them, in parts:
+so one caller's calls can be added up again without those of all others, and no row grows with every call.
 """
 
 import json
@@ -10,10 +10,12 @@ from datetime import UTC
 from operator import add
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, null, select, text, union_all
+from sqlalchemy import Connection, bindparam, delete, insert, null, select, text, union_all
 
 from probe.health import Dimension, Observation, Tallies, Tally
 from probe.health.tally import EVERYBODY
+from probe.store.locks import Lock, take_turn
+from probe.store.many import execute_many
 from probe.store.schema import share, tally
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -27,10 +29,7 @@ _ADD_TALLY: Final = text(
     "blocked = tally.blocked + excluded.blocked, through = tally.through + excluded.through, "
     "declined = tally.declined + excluded.declined, quiet = tally.quiet + excluded.quiet"
 ).bindparams(bindparam("value", type_=tally.c.value.type))
-_PUT_SHARE: Final = text(
-    "INSERT INTO share (caller, day, body) VALUES (:caller, :day, :body) "
-    "ON CONFLICT (caller, day) DO UPDATE SET body = share.body || excluded.body"
-)
+_ADD_SHARE: Final = insert(share)
 _SHARES: Final = select(share.c.body).where(share.c.caller == bindparam("caller"))
 _DROP_TALLIES: Final = delete(tally).where(tally.c.caller == bindparam("of_caller"))
 _DROP_SHARES: Final = delete(share).where(share.c.caller == bindparam("of_caller"))
@@ -48,11 +47,11 @@ _ALL_SHARES: Final = union_all(
 Counts = dict[tuple[str, Dimension, str], list[int]]
 """Numbers of calls by caller, dimension and value, as `Tallies` has them."""
 Parts = dict[tuple[str, str], Tallies]
-"""Counts, apart by the caller and the day (UTC) that they come from."""
+"""Counts, apart by the caller that they come from, and by the name of a part: what no other part of theirs has."""
 
 
-def part_of(parts: Parts, one: Observation) -> Tallies:
-    """Give the counts that a call belongs to."""
+def part_of_day(parts: Parts, one: Observation) -> Tallies:
+    """Give the counts that a call belongs to where all of a caller's are made again: those of its day (UTC)."""
     key = (one.caller, one.started_at.astimezone(UTC).date().isoformat())
     found = parts.get(key)
     if found is None:
@@ -62,12 +61,14 @@ def part_of(parts: Parts, one: Observation) -> Tallies:
 
 def add_counts(connection: Connection, parts: Parts) -> None:
     """Add the counts of new calls to what is there."""
+    take_turn(connection, Lock.EVERYBODY)
     _add(connection, _summed(tallies.counts for tallies in parts.values()))
     _add_shares(connection, parts)
 
 
 def replace_counts(connection: Connection, caller: str, parts: Parts) -> None:
     """Put the counts of all calls of a caller in the place of those that are there."""
+    take_turn(connection, Lock.EVERYBODY)
     before = _summed(map(_read, connection.execute(_SHARES, {"caller": caller}).scalars()))
     lost = {key: [-count for count in counts] for key, counts in before.items()}
     for statement in (_DROP_TALLIES, _DROP_SHARES):
@@ -89,6 +90,7 @@ def read_missing(connection: Connection) -> Counts:
 
 
 def add_missing(connection: Connection, missing: Counts) -> None:
+    take_turn(connection, Lock.EVERYBODY)
     _add(connection, missing)
     connection.execute(_DROP_EMPTY)
 
@@ -114,33 +116,30 @@ def _sum(total: Counts, more: Counts) -> None:
 
 
 def _add(connection: Connection, counts: Counts) -> None:
-    # In the order of their key, so that no two processes wait for each other's.
     rows = [
         {"caller": caller, "dimension": dimension, "value": value, **dict(zip(_NAMES, found, strict=True))}
-        for (caller, dimension, value), found in sorted(counts.items())
+        for (caller, dimension, value), found in counts.items()
         if any(found)
     ]
-    if rows:
-        connection.execute(_ADD_TALLY, rows)
+    execute_many(connection, _ADD_TALLY, rows)
 
 
 def _add_shares(connection: Connection, parts: Parts) -> None:
     rows = [
-        {"caller": caller, "day": day, "body": body}
-        for (caller, day), tallies in parts.items()
+        {"caller": caller, "part": part, "body": body}
+        for (caller, part), tallies in parts.items()
         if (body := _written(tallies.counts))
     ]
-    if rows:
-        connection.execute(_PUT_SHARE, rows)
+    execute_many(connection, _ADD_SHARE, rows)
 
 
 def _written(counts: Counts) -> str:
-    """Write everybody's counts, each with a comma behind it, so that what comes later is written behind them."""
-    return "".join(_encode([*key[1:], *found]) + "," for key, found in counts.items() if key[0] == EVERYBODY)
+    found = [[*key[1:], *found] for key, found in counts.items() if key[0] == EVERYBODY]
+    return _encode(found) if found else ""
 
 
 def _read(body: str) -> Counts:
     counts: Counts = {}
-    for dimension, value, *found in json.loads(f"[{body[:-1]}]"):
+    for dimension, value, *found in json.loads(body):
         _sum(counts, {(EVERYBODY, _DIMENSIONS[dimension], value): found})
     return counts

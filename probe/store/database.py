@@ -1,27 +1,18 @@
 """An engine in, transactions out; what goes wrong in one comes out as a StoreError in words."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from probe.errors import StoreError
+from probe.store.trouble import in_words
 
-# Primary result codes (sqlite.org/rescode.html): what happened, and what to do.
-_SQLITE_TROUBLE = {
-    sqlite3.SQLITE_BUSY: "is locked by another process; wait for that process or stop it",
-    sqlite3.SQLITE_LOCKED: "is locked by another process; wait for that process or stop it",
-    sqlite3.SQLITE_READONLY: "is read-only; give this user the right to write the file and its folder",
-    sqlite3.SQLITE_FULL: "cannot grow, because the disk is full; make room",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that the path is a file in a folder that this user may write",
-    sqlite3.SQLITE_IOERR: "cannot be read or written; check the disk",
-    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup or name another with --store",
-    sqlite3.SQLITE_NOTADB: "is not a database; name another file with --store",
-    sqlite3.SQLITE_PERM: "may not be opened by this user; give this user the right to write it",
-}
+# SQLite reads one moment by nature; its writers are told apart when they begin (`probe.store.opening`).
+_READING: Final[dict[str, dict[str, Any]]] = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
+# Each statement sees what others committed before it: so it does after a lock was waited for.
+_WRITING: Final[dict[str, dict[str, Any]]] = {"postgresql": {"isolation_level": "READ COMMITTED"}}
 
 
 class Database:
@@ -34,16 +25,18 @@ class Database:
         self.engine = engine
         self.name = name
         self.open_again = open_again
-        self._writer = engine.execution_options(writes=True)
+        kind = engine.dialect.name
+        self._reader = engine.execution_options(**_READING.get(kind, {}))
+        self._writer = engine.execution_options(writes=True, **_WRITING.get(kind, {}))
         # SQLite has one writer at a time, and those who wait for it sleep: some for seconds, by bad luck. Threads of
         # one process can queue better than that.
-        alone = engine.dialect.name == "sqlite"
+        alone = kind == "sqlite"
         self._turn: AbstractContextManager[object] = threading.Lock() if alone else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the store."""
-        with in_words(self.name), self.engine.begin() as connection:
+        with in_words(self.name), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -51,22 +44,3 @@ class Database:
         """Give a connection whose changes are on the disk when the block ends, all or none."""
         with in_words(self.name), self._turn, self._writer.begin() as connection:
             yield connection
-
-
-@contextmanager
-def in_words(name: str) -> Iterator[None]:
-    """Turn the database library's errors into a StoreError about the store of that name."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreError(f"the store {name} {_trouble(error)}") from error
-
-
-def _trouble(error: SQLAlchemyError) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, sqlite3.Error):
-        primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        if primary in _SQLITE_TROUBLE:
-            return _SQLITE_TROUBLE[primary]
-    first_line = str(cause).strip().partition("\n")[0]
-    return f"cannot take or give a row ({first_line}); check the database and name it with --store"

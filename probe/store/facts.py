@@ -1,6 +1,6 @@
 """Chosen calls in; their records with messages, and what they say of their caller ID, out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -25,17 +25,21 @@ _OBSERVED: Final = (
         call.c.id, call.c.caller, call.c.callee, call.c.network, call.c.trunk, call.c.started_at, _PLACE,
         opinion.c.disposition, call.c.campaign, call.c.label, call.c.lead_source, call.c.tags, call.c.timezone,
         opinion.c.status, opinion.c.alerting_ms, opinion.c.final_ms, opinion.c.contacts, call.c.control_of,
+        call.c.site,
     )
     .join(opinion, opinion.c.call_id == call.c.id)
     .where(call.c.ended_at.is_not(None), call.c.ending != Ending.GUARDED.value)
 )  # fmt: skip
-_control = call.alias("control")
-_last_control = (
-    select(func.max(func.coalesce(_control.c.counted_at, _control.c.ended_at), type_=call.c.ended_at.type))
-    .where(_control.c.control_of == call.c.id)
-    .scalar_subquery()
+_BY_ID: Final = _OBSERVED.where(call.c.id == bindparam("call_id"))
+_LAST_CONTROLS: Final = (
+    select(call.c.control_of, func.max(_PLACE, type_=call.c.ended_at.type))
+    .where(
+        call.c.control_of.in_(bindparam("call_ids", expanding=True)),
+        call.c.id.not_in(bindparam("call_ids", expanding=True)),
+        call.c.ended_at.is_not(None),
+    )
+    .group_by(call.c.control_of)
 )
-_BY_ID: Final = _OBSERVED.add_columns(_last_control).where(call.c.id == bindparam("call_id"))
 _OF_CALLER: Final = _OBSERVED.where(call.c.caller == bindparam("caller")).order_by(_PLACE, call.c.id)
 _refused = call.alias("refused")
 _CONTROLS_OF: Final = (
@@ -59,13 +63,15 @@ def read_messages(connection: Connection, call_ids: Iterable[str]) -> dict[str, 
     return {call_id: list(map(rows.read_message, found)) for call_id, found in by_call}
 
 
-def read_observation(connection: Connection, call_id: str) -> tuple[Observation, datetime | None] | None:
-    """Read what a call says, and the place of the last control call that was held against it and has ended.
-
-    None for a call that has not ended, or that the guard refused.
-    """
+def read_observation(connection: Connection, call_id: str) -> Observation | None:
+    """Read what a call says; None for one that has not ended, or that the guard refused."""
     row = connection.execute(_BY_ID, {"call_id": call_id}).first()
-    return (_observation(row[:-1]), row[-1]) if row else None
+    return _observation(row) if row else None
+
+
+def read_last_controls(connection: Connection, call_ids: Collection[str]) -> dict[str, datetime]:
+    """Read when the last control call ended that was held against each of these and is none of them."""
+    return {row[0]: row[1] for row in connection.execute(_LAST_CONTROLS, {"call_ids": list(call_ids)})}
 
 
 def read_observations(connection: Connection, caller: str, since: datetime | None = None) -> Iterator[Observation]:
@@ -82,7 +88,7 @@ def read_controls(connection: Connection, caller: str) -> list[Observation]:
 def _observation(row: Sequence[Any]) -> Observation:
     (
         call_id, caller, callee, network, trunk, started_at, ended_at, disposition, campaign, label, lead_source, tags,
-        timezone, status, alerting_ms, final_ms, contacts, control_of,
+        timezone, status, alerting_ms, final_ms, contacts, control_of, site,
     ) = row  # fmt: skip
     return Observation(
         call_id=call_id,
@@ -103,4 +109,5 @@ def _observation(row: Sequence[Any]) -> Observation:
         final_ms=final_ms,
         contacts=Contacts(**contacts) if contacts else None,
         control_of=control_of,
+        site=site,
     )

@@ -17,6 +17,7 @@ from probe.importing import Reported, record_of
 from probe.importing.facts import IMPORTED
 from probe.judged import judge_call
 from probe.store import rows
+from probe.store.locks import Lock, take_turn
 from probe.store.schema import Instant, call, message, opinion
 from probe.store.stale import mark_stale
 from probe.verdict.alike import pattern_of
@@ -167,6 +168,7 @@ def _json(value: object) -> str | None:
 def write_imported(connection: Connection, calls: Iterable[Packed]) -> int:
     """Write the calls that are not there yet, and say how many these are; what their callers add up to is stale."""
     by_id = {one.call[0]: one for one in calls}
+    take_turn(connection, Lock.IMPORT)
     _make_room(connection)
     there = set(connection.execute(select(call.c.id).where(call.c.id.in_(list(by_id)))).scalars())
     new = [one for call_id, one in by_id.items() if call_id not in there]

@@ -14,6 +14,7 @@ from probe.sip import Conversation
 from probe.store import rows
 from probe.store.database import Database
 from probe.store.facts import PAGE
+from probe.store.many import execute_many
 from probe.store.schema import call, message, opinion
 from probe.verdict import RULESET
 from probe.verdict.alike import pattern_of
@@ -61,16 +62,14 @@ class Range(NamedTuple):
     calls: int
 
 
-def add_opinion(connection: Connection, judged: JudgedCall) -> None:
-    """Write what a call is held to mean."""
-    connection.execute(_ADD_OPINION, rows.opinion_row(judged))
+def add_opinions(connection: Connection, judged: Sequence[JudgedCall]) -> None:
+    """Write what calls are held to mean."""
+    execute_many(connection, _ADD_OPINION, [rows.opinion_row(one) for one in judged])
 
 
 def put_opinions(connection: Connection, opinions: Iterable[Opinion]) -> None:
     """Write what calls are held to mean, in place of what they were held to mean before."""
-    changed = [row | {"of_call": row["call_id"]} for row in opinions]
-    if changed:
-        connection.execute(_PUT_OPINION, changed)
+    execute_many(connection, _PUT_OPINION, [row | {"of_call": row["call_id"]} for row in opinions])
 
 
 def judge_old_of(connection: Connection, caller: str, put: Put) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from probe.errors import ScenarioError, StoreError
-from probe.store.database import Database, in_words
+from probe.store import postgresql
+from probe.store.database import Database
+from probe.store.locks import Lock, take_turn
 from probe.store.schema import REVISION
 from probe.store.store import Store
+from probe.store.trouble import in_words
 
 _BUSY_TIMEOUT_S = 10.0
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,28 +39,34 @@ def open_store(url: str) -> Store:
 
 def _open_database(url: str) -> Database:
     parsed = _read_url(url)
-    name = parsed.database if parsed.get_backend_name() == "sqlite" else parsed.render_as_string()
-    return Database(_make_engine(parsed), name or "", partial(_open_database, url))
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_make_sqlite(parsed), parsed.database or "", partial(_open_database, url))
+    return Database(postgresql.make_engine(parsed), postgresql.name_of(parsed), partial(_open_database, url))
 
 
 def _read_url(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ScenarioError("--store is not a database URL; write it as sqlite:///results/probe.db") from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        # A store that dies with the process could not keep a planned call from being dialled twice.
-        raise ScenarioError("--store names no file; write it as sqlite:///results/probe.db")
+    except (ArgumentError, ValueError):  # without its words: they may hold a part of the password
+        raise ScenarioError("--store is not a database URL; write it as sqlite:///results/probe.db") from None
+    kind = parsed.drivername.partition("+")[0]
+    if kind == "sqlite":
+        _check_path(parsed)
+    elif kind in {"postgres", "postgresql"}:
+        postgresql.check(parsed, url)
+    else:
+        raise ScenarioError(f"--store takes sqlite:/// and postgresql:// URLs, not {kind}; name one of these")
     return parsed
 
 
-def _make_engine(url: URL) -> Engine:
-    try:
-        if url.get_backend_name() != "sqlite":
-            return create_engine(url)
-        engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ScenarioError(f"--store needs a driver that is not installed ({error}); install it") from error
+def _check_path(url: URL) -> None:
+    if url.database in {None, "", ":memory:"}:
+        # A store that dies with the process could not keep a planned call from being dialled twice.
+        raise ScenarioError("--store names no file; write it as sqlite:///results/probe.db")
+
+
+def _make_sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -128,8 +137,7 @@ def _migrate(connection: Connection, name: str) -> None:
     from alembic.config import Config  # noqa: PLC0415 (the same)
     from alembic.script import ScriptDirectory  # noqa: PLC0415 (the same)
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7762)"))
+    take_turn(connection, Lock.SCHEMA)
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     found = _find_revision(connection)

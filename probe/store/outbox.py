@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from probe.event import Delivery, DeliveryState, Event
 from probe.store import rows
 from probe.store.database import Database
+from probe.store.locks import Lock, take_turn
 from probe.store.lookup import find_one
 from probe.store.schema import delivery, endpoint, event
 
@@ -95,6 +96,7 @@ class Outbox:
         """Send nothing more there: what waits is given up, what comes later is dead on arrival, until a replay."""
         given_up = {"state": DeliveryState.DEAD.value, "ended_at": now, "claimed_until": None, "reason": why}
         with self._database.writing() as connection:
+            take_turn(connection, Lock.ENDPOINTS)
             connection.execute(delete(endpoint).where(endpoint.c.name == name))
             connection.execute(insert(endpoint).values(name=name, disabled_at=now, why=why))
             connection.execute(update(delivery).where(_waits_at(name)).values(given_up | {"next_try_at": None}))
@@ -128,6 +130,7 @@ class Outbox:
         """
         ids = tuple(event_ids)
         with self._database.writing() as connection:
+            take_turn(connection, Lock.ENDPOINTS)
             return sum(_requeue(connection, ids[at : at + _BATCH]) for at in range(0, len(ids), _BATCH))
 
 

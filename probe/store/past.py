@@ -1,25 +1,20 @@
 """A moment in; the attempts, refusals and pauses before it out, as plan and guard look at them."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from probe.call import CallRequest
-from probe.scenario.guard import Refusal
-from probe.scenario.history import DAY, NEWEST, AlreadyPlanned, Attempt, History, Pause, PauseKind, Used, history_of
+from probe.scenario.history import DAY, Attempt, History, Pause, PauseKind, Used, history_of
+from probe.store.locks import Lock, take_turn
 from probe.store.schema import call, opinion, pause, round_
 
-Gate = Callable[[History], Refusal | None]
-
 _MINUTE_MS = 60_000
-_ADMISSION_LOCK = 7763
 
 _placed = call.c.talk_ms.is_not(None)
-_since = call.c.started_at > bindparam("since")
-_ATTEMPTS = (
+SINCE = call.c.started_at > bindparam("since")
+ATTEMPTS = (
     select(
         call.c.id,
         call.c.started_at,
@@ -38,27 +33,23 @@ _ATTEMPTS = (
         opinion.c.disposition,
         opinion.c.status,
         opinion.c.definitive,
+        call.c.site,
     )
     .outerjoin(opinion, opinion.c.call_id == call.c.id)
     .where(_placed)
 )
-_ALL = _ATTEMPTS.where(_since)
-_OF_CALLER = _ATTEMPTS.where(_since, call.c.caller == bindparam("number"))
-_OF_CALLEE = _ATTEMPTS.where(_since, call.c.callee == bindparam("number"))
-_OF_TRUNK = _ATTEMPTS.where(_since, call.c.trunk == bindparam("trunk")).order_by(call.c.started_at.desc()).limit(NEWEST)
+_ALL = ATTEMPTS.where(SINCE)
 _USED = select(
     func.count(),
     func.coalesce(func.sum(call.c.talk_ms), 0),
     func.coalesce(func.sum((call.c.talk_ms + (_MINUTE_MS - 1)) // _MINUTE_MS), 0),
     func.min(call.c.started_at),
-).where(_placed, _since)
+).where(_placed, SINCE)
 _USED_BY = {kind: _USED.where(call.c[kind] == bindparam("name")) for kind in ("trunk", "scenario")}
 _OPEN = select(round_.c.id, round_.c.planned_at).where(round_.c.state == "open", round_.c.planned_at.is_not(None))
 _REFUSED = select(call.c.plan_key).where(
     call.c.talk_ms.is_(None), call.c.round.in_(_OPEN.with_only_columns(round_.c.id))
 )
-_STARTED = select(round_.c.started_at).where(round_.c.id == bindparam("round"))
-_PLANNED = select(call.c.id).where(call.c.plan_key == bindparam("key"))
 
 
 def read_history(connection: Connection, now: datetime, reach: timedelta) -> History:
@@ -69,41 +60,14 @@ def read_history(connection: Connection, now: datetime, reach: timedelta) -> His
     return history_of(map(_attempt, attempts), now=now, pauses=read_pauses(connection), refused=refused)
 
 
-def read_history_of(connection: Connection, request: CallRequest, now: datetime, reach: timedelta) -> History:
-    """Read what the guard looks at for one call, and no more: this runs while no other process may write."""
-    started = connection.execute(_STARTED, {"round": request.round}).scalar()
-    since = {"since": min(now - reach, started or now)}
-    return History(
-        callers={request.caller: _read(connection, _OF_CALLER, since | {"number": request.caller})},
-        callees={request.callee: _read(connection, _OF_CALLEE, since | {"number": request.callee})},
-        trunks={request.trunk: _read(connection, _OF_TRUNK, {"since": now - DAY, "trunk": request.trunk})},
-        used={
-            (kind, name): _used(connection, kind, name, now)
-            for kind, name in (("trunk", request.trunk), ("scenario", request.scenario))
-            if name is not None
-        },
-        pauses=read_pauses(connection),
-    )
-
-
-def ask(
-    connection: Connection, request: CallRequest, now: datetime, gate: Gate, reach: timedelta
-) -> Refusal | AlreadyPlanned | None:
-    """Put the question to the gate with the past as it is now, while no other process can change it."""
-    if connection.dialect.name == "postgresql":  # SQLite's writers are alone by nature
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADMISSION_LOCK})
-    if connection.execute(_PLANNED, {"key": request.plan_key}).first() is not None:
-        return AlreadyPlanned(plan_key=request.plan_key)
-    return gate(read_history_of(connection, request, now, reach))
-
-
 def read_pauses(connection: Connection) -> tuple[Pause, ...]:
     found = connection.execute(select(pause).where(pause.c.ended_at.is_(None)).order_by(pause.c.since))
     return tuple(Pause(kind=PauseKind(row.kind), name=row.name, since=row.since, why=row.why) for row in found)
 
 
 def begin_pause(connection: Connection, new: Pause) -> bool:
-    """Write a pause, unless one is in force already."""
+    """Write a pause, unless one is in force already. No call that was not let in before leaves after it."""
+    take_turn(connection, Lock.ADMISSION)
     if connection.execute(select(pause.c.since).where(_in_force(new.kind, new.name))).first() is not None:
         return False
     connection.execute(insert(pause).values(kind=new.kind.value, name=new.name, since=new.since, why=new.why))
@@ -119,11 +83,13 @@ def _in_force(kind: PauseKind, name: str) -> ColumnElement[bool]:
     return (pause.c.kind == kind.value) & (pause.c.name == name) & pause.c.ended_at.is_(None)
 
 
-def _read(connection: Connection, chosen: Select[Any], values: dict[str, Any]) -> tuple[Attempt, ...]:
+def read_attempts(connection: Connection, chosen: Select[Any], values: dict[str, Any]) -> tuple[Attempt, ...]:
+    """Read chosen attempts."""
     return tuple(map(_attempt, connection.execute(chosen, values)))
 
 
-def _used(connection: Connection, kind: str, name: str, now: datetime) -> Used:
+def read_used(connection: Connection, kind: str, name: str, now: datetime) -> Used:
+    """Count what a trunk or a scenario has used in the 24 hours before `now`."""
     calls, talk_ms, minutes, oldest_at = connection.execute(_USED_BY[kind], {"since": now - DAY, "name": name}).one()
     return Used(calls=calls, talk_ms=int(talk_ms), minutes=int(minutes), oldest_at=oldest_at)
 
@@ -131,7 +97,7 @@ def _used(connection: Connection, kind: str, name: str, now: datetime) -> Used:
 def _attempt(row: Row[Any]) -> Attempt:
     (
         call_id, at, caller, callee, trunk, plan_key, scenario, round_id, ring_limit_ms, hold_ms, control_of,
-        ended_at, ending, talk_ms, disposition, status, definitive,
+        ended_at, ending, talk_ms, disposition, status, definitive, site,
     ) = row  # fmt: skip
     return Attempt(
         call_id=call_id,
@@ -151,4 +117,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         status=status,
         definitive=bool(definitive),
         talk_ms=talk_ms,
+        site=site,
     )

@@ -75,7 +75,8 @@ def prune_page(database: Database, keep: Keep, now: datetime, after: str, *, dry
         page = connection.execute(_old(keep, now, after), {"now": now}).all()
         ids = [row.id for row in page if not row.held]
         size = _size(connection, ids) if dry_run else 0
-        records = [] if dry_run else read_records(connection, select(call).where(call.c.id.in_(ids)), messages=True)
+        chosen = select(call).where(call.c.id.in_(ids)).order_by(call.c.id)
+        records = [] if dry_run else read_records(connection, chosen, messages=True)
     last = page[-1].id if len(page) == _PAGE else None
     if dry_run:
         return Pruned(calls=len(ids), bytes=size, held=len(page) - len(ids), last=last)

@@ -20,11 +20,12 @@ from probe.store.accounts import (
     read_cases,
     replace_cases,
 )
-from probe.store.counts import Parts, part_of, replace_counts
+from probe.store.counts import Parts, part_of_day, replace_counts
 from probe.store.database import Database
 from probe.store.facts import read_controls, read_observations
 from probe.store.judging import Opinion, judge_old_of, put_opinions
-from probe.store.stale import Version, take_turn, unmark, version_of
+from probe.store.locks import take_turns_of
+from probe.store.stale import Version, unmark, version_of
 
 _TRIES: Final = 3
 
@@ -68,7 +69,7 @@ def _rebuild_apart(database: Database, caller: str, write: Callable[[Connection,
         with database.reading() as connection:
             made = _add_up(connection, caller)
         with database.writing() as connection:
-            take_turn(connection, [caller])
+            take_turns_of(connection, [caller])
             if version_of(connection, caller) == made.version:
                 write(connection, made)
                 return
@@ -82,7 +83,7 @@ def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
 
 
 def _add_up_alone(connection: Connection, caller: str) -> Sum:
-    take_turn(connection, [caller])
+    take_turns_of(connection, [caller])
     judge_old_of(connection, caller, partial(put_opinions, connection))
     return _add_up(connection, caller)
 
@@ -93,10 +94,10 @@ def _add_up(connection: Connection, caller: str) -> Sum:
     for refused, one in _in_order(connection, caller):
         if refused is not None:
             accounts.settle(refused, one)
-            part_of(parts, refused).settle(refused, one)
+            part_of_day(parts, refused).settle(refused, one)
             continue
         accounts.add(one)
-        part_of(parts, one).add(one)
+        part_of_day(parts, one).add(one)
         if one.contacts is not None:
             noticed.append(one)
     return Sum(caller=caller, version=version, accounts=accounts, parts=parts, noticed=tuple(noticed))

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, insert, select
 from probe.call import CallRequest, Ending
 from probe.judged import JudgedCall
 from probe.store import rows
+from probe.store.locks import Lock, take_turn
+from probe.store.planned import end_planned
 from probe.store.schema import call, opinion
 
 
@@ -34,6 +36,7 @@ class RefusedByRule:
 
 def write_refusals(connection: Connection, judged: Sequence[JudgedCall]) -> int:
     """Write those whose planned call is not there yet, and say how many these are."""
+    take_turn(connection, Lock.ADMISSION)
     by_key = {one.record.request.plan_key: one for one in judged}
     there = select(call.c.plan_key).where(call.c.plan_key.in_(tuple(by_key)))
     new = [by_key[key] for key in by_key.keys() - set(connection.execute(there).scalars())]
@@ -41,6 +44,7 @@ def write_refusals(connection: Connection, judged: Sequence[JudgedCall]) -> int:
         requests = [rows.request_row(one.record.request) | rows.ending_row(one) for one in new]
         connection.execute(insert(call), requests)
         connection.execute(insert(opinion), [rows.opinion_row(one) for one in new])
+        end_planned(connection, new)
     return len(new)
 
 

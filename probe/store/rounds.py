@@ -29,10 +29,15 @@ def write_round(connection: Connection, row: Mapping[str, Any]) -> bool:
 
 def end_round(
     connection: Connection, round_id: str, ended_at: datetime, counts: Mapping[str, Any], state: RoundState
-) -> None:
+) -> bool:
+    """Note how a round ended; False says that another process was there first."""
     changes = {"ended_at": ended_at, "counts": dict(counts), "state": state.value}
-    if not connection.execute(update(round_).where(round_.c.id == round_id).values(changes)).rowcount:
+    this, is_open = round_.c.id == round_id, round_.c.state == RoundState.OPEN.value
+    if connection.execute(update(round_).where(this, is_open).values(changes)).rowcount:
+        return True
+    if connection.execute(select(round_.c.id).where(this)).first() is None:
         raise StoreError(f"the round {round_id} was never begun; begin it before its first call")
+    return False
 
 
 def read_open(connection: Connection, scenario: str) -> tuple[OpenRound, ...]:

@@ -1,7 +1,7 @@
 """Values of `probe.call` and `probe.event` in, rows of the tables out, and the way back."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from math import ceil
 from typing import Any
@@ -36,7 +36,7 @@ _CREDENTIALS = re.compile(
 
 def cut_credentials(raw: bytes) -> bytes:
     """Cut the value of every Authorization and Proxy-Authorization header: whoever reads the store must not dial."""
-    return _CREDENTIALS.sub(rb"\1: (cut)", raw)
+    return _CREDENTIALS.sub(rb"\1: (cut)", raw) if b"authorization" in raw.lower() else raw
 
 
 def request_row(request: CallRequest) -> dict[str, Any]:
@@ -108,7 +108,11 @@ def event_row(event: Event) -> dict[str, Any]:
 
 
 def read_request(row: Row[Any]) -> CallRequest:
-    columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return request_of(dict(row._mapping))  # noqa: SLF001 (SQLAlchemy's public name for it)
+
+
+def request_of(columns: Mapping[str, Any]) -> CallRequest:
+    """Read what `request_row` wrote."""
     values = {name: columns[name] for name in _REQUEST_FIELDS}
     return CallRequest(**values | {"expect": _read_expect(values["expect"]), "tags": tuple(values["tags"] or ())})
 

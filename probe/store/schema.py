@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 # The newest migration. Known here so that opening a store need not import Alembic; a test compares the two.
-REVISION = "0003"
+REVISION = "0005"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -254,13 +254,13 @@ tally = Table(
     sqlite_with_rowid=False,
 )
 
-# What everybody's counts have from one caller's calls of one day (UTC), as JSON: without it, that caller's calls could
-# not be added up again.
+# What everybody's counts have from some calls of one caller, as JSON: without it, that caller's calls could not be
+# added up again. A part is named after one of the calls; where all were added up together, after their day (UTC).
 share = Table(
     "share",
     metadata,
     Column("caller", Text, primary_key=True),
-    Column("day", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
     _needed("body", Text),
     sqlite_with_rowid=False,
 )
@@ -281,4 +281,48 @@ redress = Table(
     _needed("contacts", JSON),
     _needed("networks", JSON),
     *(Column(name, Instant) for name in ("asked_at", "answered_at", "cleared_at", "back_at")),
+)
+
+# The ledger: calls that are planned for the workers of a site. A row is `planned`, then `placing` under the lease of
+# one worker, whose attempt is written with it, and ends as `done`, `lost` or `refused`, with its call. From `until` on
+# it is not dialled any more. The request is JSON that no query looks into.
+planned = Table(
+    "planned",
+    metadata,
+    Column("plan_key", Text, primary_key=True),
+    *(_needed(name, Text) for name in ("site", "trunk", "scenario", "callee")),
+    Column("round", Text),
+    _needed("due_at", Instant),
+    _needed("until", Instant),
+    _needed("state", Text),
+    _needed("request", Text),
+    Column("worker", Text),
+    Column("lease_until", Instant),
+)
+_due, _placing = planned.c.state == "planned", planned.c.state == "placing"
+for _name, _columns, _where in (
+    ("planned_due", (planned.c.site, planned.c.trunk, planned.c.due_at), _due),
+    ("planned_placing", (planned.c.lease_until,), _placing),
+    ("planned_round", (planned.c.round,), _due | _placing),
+):
+    Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
+
+# When the next call of a site over a trunk may start.
+pace = Table(
+    "pace",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("trunk", Text, primary_key=True),
+    _needed("next_at", Instant),
+)
+
+# The workers that are there, and when they last said so.
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _needed("site", Text),
+    _needed("trunks", JSON),
+    _needed("since", Instant),
+    _needed("seen_at", Instant),
 )

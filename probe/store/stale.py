@@ -1,28 +1,26 @@
 """Caller IDs in whose accounts are to be made again; which these are, out."""
 
 import uuid
-from collections.abc import Collection, Iterable
-from typing import Final
-from zlib import crc32
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, text
 
 from probe.store.accounts import WHOLE
 from probe.store.schema import account, stale
 from probe.verdict import RULESET
 
-_CALLER_LOCK: Final = 7764
-_LOCK: Final = text("SELECT pg_advisory_xact_lock(:kind, :key)")
+_PAGE: Final = 500
 
 _MARK: Final = text(
     "INSERT INTO stale (caller, mark) VALUES (:caller, :mark) ON CONFLICT (caller) DO UPDATE SET mark = excluded.mark"
 )
-_marked = select(stale.c.caller).where(stale.c.caller == bindparam("caller"))
+_callers: Final[BindParameter[Any]] = bindparam("callers", expanding=True)
 # Every call is added to the account as a whole, so that this one tells for all networks.
 _outdated = select(account.c.caller).where(
-    account.c.caller == bindparam("caller"), account.c.network == WHOLE, account.c.ruleset != RULESET
+    account.c.caller.in_(_callers), account.c.network == WHOLE, account.c.ruleset != RULESET
 )
-_IS_STALE: Final = _marked.union_all(_outdated)
+_STALE_AMONG: Final = select(stale.c.caller).where(stale.c.caller.in_(_callers)).union(_outdated)
 ALL_STALE: Final = select(stale.c.caller).union(
     select(account.c.caller).where(account.c.network == WHOLE, account.c.ruleset != RULESET)
 )
@@ -33,14 +31,6 @@ _BODY_OF: Final = select(account.c.body).where(account.c.caller == bindparam("ca
 Version = tuple[str | None, str | None]
 
 
-def take_turn(connection: Connection, callers: Iterable[str]) -> None:
-    """Wait until nobody else adds calls to these callers' accounts; SQLite's writers are alone by nature."""
-    if connection.dialect.name == "postgresql":
-        # In one order, lest two wait for each other.
-        for key in sorted({crc32(caller.encode()) - 2**31 for caller in callers}):
-            connection.execute(_LOCK, {"kind": _CALLER_LOCK, "key": key})
-
-
 def mark_stale(connection: Connection, callers: Collection[str]) -> None:
     """Let what these callers' calls add up to be made again before it is next read."""
     mark = uuid.uuid4().hex
@@ -48,9 +38,14 @@ def mark_stale(connection: Connection, callers: Collection[str]) -> None:
         connection.execute(_MARK, [{"caller": caller, "mark": mark} for caller in sorted(callers)])
 
 
-def is_stale(connection: Connection, caller: str) -> bool:
-    """Say whether a caller's accounts are to be made again: calls came late, or another ruleset added them up."""
-    return connection.execute(_IS_STALE, {"caller": caller}).first() is not None
+def stale_among(connection: Connection, callers: Iterable[str]) -> Iterator[str]:
+    """Give those whose accounts are to be made again: calls came late, or another ruleset added them up.
+
+    They are asked for by their keys: to look at all accounts takes longer than to read one caller's calls.
+    """
+    ordered = sorted(callers)
+    for at in range(0, len(ordered), _PAGE):
+        yield from connection.execute(_STALE_AMONG, {"callers": ordered[at : at + _PAGE]}).scalars()
 
 
 def read_stale(connection: Connection) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -15,27 +15,30 @@ from probe.health import Case, Change, Observation, Standing, Tally, in_whole
 from probe.health.redress import Step
 from probe.judged import JudgedCall, judge_call
 from probe.scenario.guard import Refusal, refused_record
-from probe.scenario.history import DAY, AlreadyPlanned, History, Pause, PauseKind
+from probe.scenario.history import DAY, History, Pause, PauseKind
 from probe.scenario.round import OpenRound, RoundRecord, RoundState
 from probe.store import anew, rows
 from probe.store.accounts import note_case, read_accounts, read_cases
+from probe.store.admission import Answer, Asked, Gate, admit_all
 from probe.store.counts import read_tallies
 from probe.store.database import Database
+from probe.store.ending import Outcome, end_calls
 from probe.store.facts import PAGE, read_messages, read_observations, read_records
 from probe.store.importing import Packed, write_imported
 from probe.store.incidents import Incident, read_incidents, write_incident
-from probe.store.judging import add_opinion, judge_old, put_opinions
+from probe.store.judging import judge_old
 from probe.store.lease import drop, read_holder, take
+from probe.store.locks import take_turns_of
 from probe.store.lookup import find_one
 from probe.store.outbox import Outbox, queue
-from probe.store.past import Gate, ask, begin_pause, end_pause, read_history, read_pauses
+from probe.store.past import begin_pause, end_pause, read_history, read_pauses
+from probe.store.plans import Plans
 from probe.store.pruning import Keep, Pruned, prune_page
 from probe.store.rebuild import rebuild_and_tell
 from probe.store.refusals import Refused, RefusedByRule, count_refusals, read_refusals, write_refusals
 from probe.store.rounds import end_round, read_open, read_rounds, write_round
-from probe.store.schema import call, message, opinion
+from probe.store.schema import call, opinion
 from probe.store.stale import read_stale
-from probe.store.standing import add_call
 from probe.store.telling import Tell, read_reminders, tell_of
 
 _REFUSALS = 500
@@ -44,12 +47,13 @@ _TOLD_AT_ONCE = 5
 # Statements of every call, made once: making one takes longer than running it.
 _BEGIN_CALL = insert(call)
 _FIND_PLAN = select(call.c.id).where(call.c.plan_key == bindparam("key"))
-_END_CALL = update(call).where(call.c.id == bindparam("of_call"), call.c.ended_at.is_(None))
-_END_LOST = update(call).where(call.c.id == bindparam("of_call"), call.c.ending == Ending.LOST.value)
-_ADD_MESSAGES = insert(message)
 
 # What setting up and clearing a call may take on top of ringing and holding.
 _SLACK = timedelta(seconds=60)
+
+
+Ended = tuple[JudgedCall, Tell, str | None]
+"""A call that has ended, what makes events of it, and the endpoint that they are for."""
 
 
 def tell_nothing(_: Sequence[Change], __: Sequence[JudgedCall]) -> tuple[Event, ...]:
@@ -59,12 +63,14 @@ def tell_nothing(_: Sequence[Change], __: Sequence[JudgedCall]) -> tuple[Event, 
 class Store:
     """The database of calls. Every method is one short transaction and may be called from any thread.
 
-    Each raises StoreError when the database is locked, full, damaged or gone. `outbox` holds the webhook events.
+    Each raises StoreError when the database is locked, full, damaged or gone. `outbox` holds the webhook events, and
+    `plans` the calls that are planned for other sites.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox = Outbox(database)
+        self.plans = Plans(database)
 
     def close(self) -> None:
         self._database.engine.dispose()
@@ -97,10 +103,10 @@ class Store:
         *,
         state: RoundState = RoundState.DONE,
     ) -> None:
-        """Note how a round ended, and queue each event for the endpoint of that name."""
+        """Note how a round ended, and queue each event for the endpoint of that name; once, whoever else does it."""
         with self._database.writing() as connection:
-            end_round(connection, round_id, ended_at, counts, state)
-            queue(connection, events)
+            if end_round(connection, round_id, ended_at, counts, state):
+                queue(connection, events)
 
     def record_round(self, round_id: str, scenario: str, planned_at: datetime, state: RoundState, why: str) -> bool:
         """Note a round that does not take place, and why; False says that the round of that moment is there already."""
@@ -133,18 +139,17 @@ class Store:
         with self._database.reading() as connection:
             return read_history(connection, now, reach)
 
-    def admit(
-        self, request: CallRequest, started_at: datetime, gate: Gate, reach: timedelta = DAY
-    ) -> Refusal | AlreadyPlanned | None:
-        """Ask the gate and write the attempt, in one transaction that no other process can come between.
+    def admit(self, request: CallRequest, started_at: datetime, gate: Gate, reach: timedelta | None = DAY) -> Answer:
+        """Ask for one call, as `admit_all` does for several."""
+        return self.admit_all([(request, started_at, gate, reach)])[0]
 
-        None says that the call may leave, its attempt being on the disk. `reach` is how far back the gate looks.
+    def admit_all(self, asked: Sequence[Asked]) -> list[Answer]:
+        """Ask the gates and write the attempts, in one transaction that no other process can come between.
+
+        None says that a call may leave, its attempt being on the disk.
         """
         with self._database.writing() as connection:
-            answer = ask(connection, request, started_at, gate, reach)
-            if answer is None and not _begin(connection, request, started_at):
-                return AlreadyPlanned(plan_key=request.plan_key)
-            return answer
+            return admit_all(connection, asked)
 
     def pause(self, kind: PauseKind, name: str, why: str, now: datetime) -> bool:
         """Let nothing be dialled from, to or over this until it is resumed; False says that it was paused before."""
@@ -182,23 +187,29 @@ class Store:
             return _begin(connection, request, started_at)
 
     def finish(self, judged: JudgedCall, tell: Tell = tell_nothing, endpoint: str | None = None) -> tuple[Change, ...]:
-        """Write what happened, what it is held to mean and what it changes, and the events for the endpoint.
+        """Write the end of one call, as `finish_all` does of several. Raises StoreError if it was not begun."""
+        outcome = self.finish_all([(judged, tell, endpoint)])[0]
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
 
-        All or nothing. `tell` makes the events of the standings that changed, which are given back, too.
+    def finish_all(self, ended: Sequence[Ended]) -> list[Outcome]:
+        """Write what happened, what it is held to mean and what it changes, and the events for the endpoints.
+
+        All or nothing, but for a call that was never begun or has ended before: it gets a StoreError. `tell` makes the
+        events of a call and of the standings that it changed, which are given back, too.
         """
         with self._database.writing() as connection:
-            changes = _finish(connection, judged)
-            if endpoint is not None:
-                tell_of(connection, changes, tell, (endpoint,), judged.record.ended_at)
-            return changes
+            outcomes = end_calls(connection, [judged for judged, _, _ in ended])
+            for (judged, tell, endpoint), outcome in zip(ended, outcomes, strict=True):
+                if endpoint is not None and not isinstance(outcome, StoreError):
+                    tell_of(connection, outcome, tell, (endpoint,), judged.record.ended_at)
+            return outcomes
 
     def refuse(self, judged: JudgedCall) -> bool:
         """Write a call that was never placed, begun and finished at once; False says that its plan is there already."""
         with self._database.writing() as connection:
-            if not _begin(connection, judged.record.request, judged.record.started_at):
-                return False
-            _finish(connection, judged)
-            return True
+            return bool(write_refusals(connection, [judged]))
 
     def refuse_all(self, refusals: Sequence[Refusal], now: datetime) -> int:
         """Write calls that are not placed, a few hundred a transaction; those whose plan is there already are left out.
@@ -239,9 +250,9 @@ class Store:
                 for row in begun
                 if row.started_at + timedelta(milliseconds=row.ring_limit_ms + row.hold_ms) + _SLACK < now
             )
-            for record in lost:
-                _finish(connection, judge_call(record))
-        return lost
+            outcomes = end_calls(connection, [judge_call(record) for record in lost])
+        ended = zip(lost, outcomes, strict=True)
+        return tuple(record for record, outcome in ended if not isinstance(outcome, StoreError))
 
     def calls(  # noqa: PLR0913 (one keyword for each thing that history is asked by)
         self,
@@ -304,6 +315,7 @@ class Store:
     def note_case(self, caller: str, blocker: str | None, step: Step, now: datetime) -> tuple[Case, ...]:
         """Note what a person did about a caller's cases, or that with one blocker; give them as they are now."""
         with self._database.writing() as connection:
+            take_turns_of(connection, [caller])
             return note_case(connection, caller, blocker, step, now)
 
     def catch_up(self, callers: Collection[str], now: datetime, tell: Tell, endpoints: Collection[str]) -> bool:
@@ -388,24 +400,6 @@ def _begin(connection: Connection, request: CallRequest, started_at: datetime) -
             raise
         return False
     return True
-
-
-def _finish(connection: Connection, judged: JudgedCall) -> tuple[Change, ...]:
-    """Write facts and opinion, and add them up; give the standings that changed."""
-    record, late = judged.record, False
-    row = rows.ending_row(judged) | {"of_call": record.request.id}
-    if not connection.execute(_END_CALL, row).rowcount:
-        late = bool(connection.execute(_END_LOST, row | {"counted_at": None}).rowcount)
-        if not late:
-            raise StoreError(f"the call {record.request.id} was never begun or has ended before; begin each call once")
-    if record.messages:
-        connection.execute(_ADD_MESSAGES, rows.message_rows(record))
-    if late:
-        put_opinions(connection, [rows.opinion_row(judged)])
-    else:
-        add_opinion(connection, judged)
-    # Facts that come late replace the guess that the call was lost, which has been added up already.
-    return add_call(connection, record.request.id, late=late)
 
 
 def _ordered(chosen: Select[tuple[object, ...]], *, newest_first: bool) -> Select[tuple[object, ...]]:

@@ -12,6 +12,7 @@ from probe.health.changes import reminders
 from probe.judged import JudgedCall, judge_call
 from probe.store.accounts import WHOLE, mark_told, read_accounts
 from probe.store.facts import read_records
+from probe.store.locks import take_turns_of
 from probe.store.outbox import queue
 from probe.store.schema import account, call
 
@@ -41,6 +42,7 @@ def read_reminders(connection: Connection, callers: Collection[str], before: dat
     found = [one for one in connection.execute(due).scalars() if one in callers][:most]
     if not found:
         return ()
+    take_turns_of(connection, found)
     told = {
         (row.caller, row.network or None)
         for row in connection.execute(select(account).where(account.c.caller.in_(found)))

@@ -28,8 +28,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 DEFAULT_PORT = 5080
 DEFAULT_CA_FILE = HERE.parents[1] / "results" / "asterisk" / "ca.pem"
-REGISTRY_BASE = "docker.io/library/debian:forky-slim"
-OWN_BASE = "probe-debian:forky"
+RELEASE = "forky"
 OWNER_LABEL = "probe.asterisk"
 KEPT = "kept"  # owner of a container that stays until `down`
 READY_WITHIN_S = 60.0
@@ -103,7 +102,7 @@ def up(port: int = DEFAULT_PORT, *, ca_file: Path = DEFAULT_CA_FILE, owner: str 
     try:
         _run(engine, image, carrier, owner)
         _wait_until_ready(engine, carrier)
-        ca_file.write_text(_output(engine, "exec", carrier.name, "cat", "/run/carrier-tls/ca.pem"))
+        ca_file.write_text(output(engine, "exec", carrier.name, "cat", "/run/carrier-tls/ca.pem"))
     except BaseException:
         down(carrier.name)
         raise
@@ -115,8 +114,8 @@ def down(name: str) -> bool:
     engine = find_engine()
     if name not in {_name(found) for found in _containers(engine)}:
         return False
-    _output(engine, "stop", "-t", "5", name)
-    _output(engine, "rm", "--force", name)
+    output(engine, "stop", "-t", "5", name)
+    output(engine, "rm", "--force", name)
     return True
 
 
@@ -162,12 +161,12 @@ def find_engine() -> str:
 def build(engine: str) -> str:
     """Make the image, once for each state of its inputs, and give its name."""
     image = f"probe-asterisk:{_digest(_inputs())}"
-    if _has_image(engine, image):
+    if has_image(engine, image):
         return image
-    base = _base(engine)
+    base = debian(engine, RELEASE)
     flags = ["--pull=never", "--isolation=chroot"] if engine == "podman" else []
     recipe = ["--file", str(HERE / "Containerfile"), "--build-arg", f"BASE={base}", "--tag", image, str(HERE)]
-    _output(engine, "build", "--network=host", *flags, *recipe)
+    output(engine, "build", "--network=host", *flags, *recipe)
     return image
 
 
@@ -192,24 +191,26 @@ def _digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _base(engine: str) -> str:
+def debian(engine: str, release: str) -> str:
     """Find the Debian image: the registry's if one can be reached, else one made of Debian's packages."""
-    if _has_image(engine, OWN_BASE):
-        return OWN_BASE
-    if _has_image(engine, REGISTRY_BASE) or _pulled(engine):
-        return REGISTRY_BASE
+    own, registry = f"probe-debian:{release}", f"docker.io/library/debian:{release}-slim"
+    if has_image(engine, own):
+        return own
+    if pulled(engine, registry):
+        return registry
     if not shutil.which("mmdebstrap"):
-        raise CarrierError(f"{engine} could not pull {REGISTRY_BASE}: reach a registry, or install mmdebstrap.")
+        raise CarrierError(f"{engine} could not pull {registry}: reach a registry, or install mmdebstrap.")
     with tempfile.TemporaryDirectory(prefix="probe-debian-") as directory:
         tar = f"{directory}/base.tar"
-        _output("mmdebstrap", *_mmdebstrap_options(), "forky", tar, *_mirror())
-        _output(engine, "import", tar, OWN_BASE)
-    return OWN_BASE
+        output("mmdebstrap", *_mmdebstrap_options(), release, tar, *_mirror())
+        output(engine, "import", tar, own)
+    return own
 
 
-def _pulled(engine: str) -> bool:
+def pulled(engine: str, image: str) -> bool:
+    """Say whether an image of a registry is here, or could be had."""
     try:
-        return _call(engine, "pull", REGISTRY_BASE, within_s=PULL_WITHIN_S).returncode == 0
+        return has_image(engine, image) or _call(engine, "pull", image, within_s=PULL_WITHIN_S).returncode == 0
     except CarrierError:
         return False  # a registry that does not even say no
 
@@ -265,7 +266,7 @@ def _wait_until_ready(engine: str, carrier: Carrier) -> None:
     while time.monotonic() < deadline:
         if _answers_options(carrier.port):
             return
-        if _output(engine, "inspect", "--format", "{{.State.Running}}", carrier.name).strip() != "true":
+        if output(engine, "inspect", "--format", "{{.State.Running}}", carrier.name).strip() != "true":
             break
     logs = _call(engine, "logs", carrier.name)
     raise CarrierError(f"{carrier.name} did not get ready; its last words: {_last_line(logs.stdout + logs.stderr)}")
@@ -316,7 +317,7 @@ def _sweep(engine: str) -> None:
 
 
 def _containers(engine: str) -> list[dict[str, Any]]:
-    ids = _output(engine, "ps", "--all", "--quiet", "--filter", f"label={OWNER_LABEL}").split()
+    ids = output(engine, "ps", "--all", "--quiet", "--filter", f"label={OWNER_LABEL}").split()
     return [found for id_ in ids for found in json.loads(_call(engine, "inspect", id_).stdout or "[]")]
 
 
@@ -324,11 +325,11 @@ def _name(found: dict[str, Any]) -> str:
     return str(found["Name"]).removeprefix("/")
 
 
-def _has_image(engine: str, image: str) -> bool:
+def has_image(engine: str, image: str) -> bool:
     return _call(engine, "image", "inspect", image).returncode == 0
 
 
-def _output(*command: str) -> str:
+def output(*command: str) -> str:
     ran = _call(*command)
     if ran.returncode:
         raise CarrierError(f"`{' '.join(command[:2])}` failed: {_last_line(ran.stderr)}")

@@ -11,6 +11,8 @@ from probe.scenario.round import RoundState
 
 CALLERS = ("+12025550101", "+12025550102", "+12025550103")
 CALLEES = ("+12025550152", "+12025550161", "+12025550163")  # answers and hangs up; 603; 486
+ROUND = len(CALLERS) * len(CALLEES)
+PATIENCE_S = 120
 SCENARIO = """
 trunk:
   name: asterisk
@@ -51,13 +53,14 @@ def test_killed_on_the_way_it_places_every_planned_call_once_and_delivers_every_
             )
         )
         with Daemon(tmp_path / "a", scenario, env=environment) as daemon:
-            daemon.wait_for("round", 30, state="done")
+            # A round starts up to 12 s after the daemon and takes 12 s: on a busy machine 30 s are not enough for both.
+            daemon.wait_for("round", PATIENCE_S, state="done")
             # In the middle of the next round.
-            wait_until(lambda: len(daemon.lines("called")) >= len(CALLERS) * len(CALLEES) + 2, 30, lambda: daemon.said)
+            wait_until(lambda: len(daemon.lines("called")) >= ROUND + 2, PATIENCE_S, lambda: daemon.said)
             daemon.kill()
         with Daemon(tmp_path / "a", scenario, env=environment) as daemon:
-            daemon.wait_for("called", 30)
-            daemon.wait_for("round", 100, state="done")
+            daemon.wait_for("called", PATIENCE_S)
+            daemon.wait_for("round", PATIENCE_S, state="done")
             wait_until(lambda: 'probe_deliveries_waiting{endpoint="' in daemon.get("/metrics")[1])
             assert 0 == daemon.stop()
         with store_in(daemon.folder) as store:

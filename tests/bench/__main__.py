@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.bench import (
     commands,
+    fleet,
     idle,
     importing,
     native,
@@ -38,6 +39,7 @@ BENCHES: dict[str, Measure] = {
     "signals": signals.measure,
     "curve": standing_curve.measure,
     "native": native.measure,
+    "fleet": fleet.measure,
 }
 
 

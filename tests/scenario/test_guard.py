@@ -267,7 +267,8 @@ def test_a_day_is_counted_for_the_scenario_over_every_trunk():
 
 
 def test_the_guard_looks_as_far_back_as_its_longest_rate():
-    assert timedelta(days=1) == reach(None)
+    assert reach(None) is None
+    assert timedelta(days=1) == reach(Limits(per_caller=(), per_destination=()))
     assert reach(Limits(per_caller=(Rate(count=3, window_s=7 * 86_400),))) > timedelta(days=7)
 
 

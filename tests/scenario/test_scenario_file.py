@@ -197,6 +197,12 @@ def test_times_limits_and_schedule_are_read():
     assert Schedule(cron=cron, timezone="Europe/Berlin", jitter_s=600, retest_s=120) == scenario.schedule
 
 
+def test_the_sites_are_read_and_each_has_a_call_of_its_own():
+    scenario = load("every_key")
+    assert ("east", "west-2") == scenario.sites
+    assert len(scenario.callers) * len(scenario.destinations) * 2 == scenario.calls_a_round
+
+
 def test_rounds_by_the_calendar_are_read():
     calendar = Calendar(since=date(2026, 1, 31), at=570, months=1, days=2)
     assert Schedule(calendar=calendar, timezone="America/New_York") == load("rounds_by_the_calendar").schedule

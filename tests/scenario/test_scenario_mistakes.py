@@ -213,6 +213,12 @@ MESSAGES = {
         "FILE:10: schedule.calendar has no months, weeks or days; write how many lie between two rounds."
     ),
     "schedule_calendar_at_noon": ('FILE:10: schedule.calendar.at: "noon" is not a time of day; write it as "09:30".'),
+    "sites_empty": "FILE:9: sites is empty; list at least one.",
+    "sites_local": (
+        'FILE:9: sites[0]: "local" is not a site; use up to 24 small letters, digits and hyphens, but not local, which '
+        "is this machine."
+    ),
+    "sites_twice": "FILE:1: names a site twice under sites; name each once.",
     "trunk_bind_is_a_name": (
         'FILE:4: trunk.bind: "localhost" is not an IP address; write it as 192.0.2.10 or 2001:db8::10.'
     ),

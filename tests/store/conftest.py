@@ -1,8 +1,7 @@
-"""A fresh store in a folder of its own, and the values to fill it with."""
+"""A fresh store on either database, and the values to fill it with."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ NOW = datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)
 @pytest.fixture
 def now() -> datetime:
     return NOW
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/results/probe.db"
 
 
 @pytest.fixture

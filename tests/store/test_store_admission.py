@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -89,7 +90,7 @@ def test_the_guard_sees_the_same_for_one_call_as_for_the_whole_plan(store, make_
             record = make_record(asked, status=603, started_at=at, ended_at=at + timedelta(seconds=5))
             store.finish(judge_call(record))
     whole, seen = store.history(now), []
-    store.admit(make_request("ask", scenario="s", round="r1"), now, seen.append)
+    store.admit(make_request("ask", scenario="s", round="r1"), now, lambda past: seen.append(deepcopy(past)))
     assert whole.callers[CALLER] == tuple(sorted(seen[0].callers[CALLER], key=lambda one: one.at))
     assert whole.callees[CALLEE] == tuple(sorted(seen[0].callees[CALLEE], key=lambda one: one.at))
     assert whole.trunks == seen[0].trunks

@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
+from databases import NOT_THERE, THERE_ALREADY
 from sqlalchemy import update
 
 from probe.call import CallRecord, Direction, Ending, Media
@@ -66,12 +67,12 @@ def test_threads_that_begin_the_same_plans_at_once_begin_each_once(store, make_r
 
 def test_the_same_id_with_another_plan_is_an_error(store, make_request, now):
     store.begin(make_request(plan_key="p"), now)
-    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
+    with pytest.raises(StoreError, match=THERE_ALREADY):
         store.begin(make_request(plan_key="q"), now)
 
 
 def test_a_call_of_an_unknown_round_is_an_error(store, make_request, now):
-    with pytest.raises(StoreError, match="FOREIGN KEY constraint failed"):
+    with pytest.raises(StoreError, match=NOT_THERE):
         store.begin(make_request(round="nowhere"), now)
 
 
@@ -91,7 +92,7 @@ def test_a_finish_that_fails_writes_nothing(store, make_request, make_record, ma
     record = make_record(make_request())
     store.begin(record.request, record.started_at)
     twice = (make_event("msg-1"), make_event("msg-1"))
-    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
+    with pytest.raises(StoreError, match=THERE_ALREADY):
         store.finish(judge_call(record), lambda *_: twice, "https://hooks.example.com")
     assert [] == list(store.calls())
     assert () == store.outbox.deliveries()

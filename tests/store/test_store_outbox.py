@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -15,8 +16,13 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def queue(store, now):
     """Queue events for HOOK, the way a round does."""
-    store.begin_round("round-1", "health", now, 0)
-    return lambda *events, to=HOOK: store.finish_round("round-1", now, {}, [(event, to) for event in events])
+    numbers = count()
+
+    def queue(*events, to=HOOK):
+        store.begin_round(round_id := f"round-{next(numbers)}", "health", now, 0)
+        store.finish_round(round_id, now, {}, [(event, to) for event in events])
+
+    return queue
 
 
 def ids(deliveries) -> list[str]:

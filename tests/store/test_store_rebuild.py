@@ -1,17 +1,15 @@
 """What calls add up to is made again: after a new schema or ruleset, by many processes, beside others who write."""
 
-import json
 import multiprocessing
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import old_store
 import pytest
-from alembic import command
-from alembic.config import Config
+from databases import on_sqlite
 from placed import BLOCKED, LOCAL, REMOTE, START, answered, refused, request
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import select, update
 
 from probe.call import CallRecord, Direction, Ending, Message
 from probe.errors import StoreError
@@ -19,7 +17,7 @@ from probe.health import Dimension
 from probe.health.redress import Step
 from probe.health.tally import EVERYBODY
 from probe.judged import judge_call
-from probe.store import anew, judging, open_store, rebuild, rows, schema
+from probe.store import anew, judging, open_store, rebuild, rows
 from probe.store.schema import account, call, message, opinion, share, stale, tally
 from probe.store.stale import mark_stale
 
@@ -46,7 +44,7 @@ def bring(store, *calls):
     with store._database.writing() as connection:
         for one in calls:
             connection.execute(call.insert().values(rows.request_row(one.record.request) | rows.ending_row(one)))
-            judging.add_opinion(connection, one)
+            judging.add_opinions(connection, [one])
             connection.execute(message.insert(), rows.message_rows(one.record))
         mark_stale(connection, {one.record.request.caller for one in calls})
 
@@ -266,58 +264,41 @@ def test_what_comes_in_between_reading_and_writing_is_not_lost(kept, monkeypatch
 # Another schema.
 
 
-def old_store(path, calls):
-    """A store as the schema 0002 had it, with these calls."""
-    engine, config = create_engine(f"sqlite:///{path}"), Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-    engine.dispose()
-    with sqlite3.connect(path) as connection:
-        for one in calls:
-            asked = rows.request_row(one.record.request) | rows.ending_row(one)
-            insert(connection, "call", asked)
-            insert(connection, "opinion", rows.opinion_row(one) | {"contacts": None})
-            for row in rows.message_rows(one.record):
-                insert(connection, "message", row | {"direction": row["direction"].value})
-    connection.close()
+def rows_of(calls):
+    """The rows of these calls; what the schema 0002 had no column for is left out by who writes them."""
+    for one in calls:
+        yield "call", rows.request_row(one.record.request) | rows.ending_row(one)
+        yield "opinion", rows.opinion_row(one)
+        for row in rows.message_rows(one.record):
+            yield "message", row | {"direction": row["direction"].value}
 
 
-def insert(connection, table, row):
-    known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
-    plain = {name: plainly(value) for name, value in row.items() if name in known}
-    names = ", ".join(plain)
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(plain))})", tuple(plain.values()))
+@pytest.fixture
+def of_0002(empty_url):
+    """A store with the same calls that the schema before wrote."""
+    old_store.make(empty_url, "0002", *rows_of(a_call(number) for number in range(30)))
+    store = open_store(empty_url)
+    yield store
+    store.close()
 
 
-def plainly(value):
-    if hasattr(value, "strftime"):
-        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
-    return json.dumps(value) if isinstance(value, (dict, list)) else value
-
-
-def test_a_store_of_the_schema_before_is_added_up_from_its_messages(kept, tmp_path):
+@on_sqlite
+def test_a_store_of_the_schema_before_is_added_up_from_its_messages(kept, of_0002):
     """Its opinions have no times and no contacts: they are made again, and only when somebody asks."""
-    old_store(tmp_path / "old.db", [a_call(number) for number in range(30)])
-    store = open_store(f"sqlite:///{tmp_path / 'old.db'}")
-    with store._database.reading() as connection:
+    with of_0002._database.reading() as connection:
         assert {CALLER, OTHER} == set(connection.execute(select(stale.c.caller)).scalars())
         assert {"before 0003"} == set(connection.execute(select(opinion.c.ruleset)).scalars())
     expected = told_of(kept)
-    assert expected[:2] == told_of(store)[:2]
-    assert [replace(one, asked_at=None) for one in expected[2]] == list(store.cases())
-    assert [] == list(judging.old_ranges(store._database))
-    store.close()
+    assert expected[:2] == told_of(of_0002)[:2]
+    assert [replace(one, asked_at=None) for one in expected[2]] == list(of_0002.cases())
+    assert [] == list(judging.old_ranges(of_0002._database))
 
 
-def test_a_call_added_to_a_store_of_the_schema_before_is_added_to_all_its_calls(kept, tmp_path):
-    old_store(tmp_path / "old.db", [a_call(number) for number in range(30)])
-    store = open_store(f"sqlite:///{tmp_path / 'old.db'}")
-    for one in (kept, store):
+@on_sqlite
+def test_a_call_added_to_a_store_of_the_schema_before_is_added_to_all_its_calls(kept, of_0002):
+    for one in (kept, of_0002):
         finish(one, a_call(30))
-    assert told_of(kept)[:2] == told_of(store)[:2]
-    store.close()
+    assert told_of(kept)[:2] == told_of(of_0002)[:2]
 
 
 # Judged alike.

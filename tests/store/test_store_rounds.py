@@ -1,19 +1,15 @@
 """Rounds on a schedule, the lease of the one daemon, incidents, and an old store that is brought up to date."""
 
 import os
-import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
+import old_store
 
 from probe.scenario.history import Used
 from probe.scenario.round import OpenRound, RoundState
-from probe.store import open_store, schema, this_process
+from probe.store import open_store, this_process
 
 HOUR = timedelta(hours=1)
 
@@ -120,41 +116,19 @@ def test_of_a_process_elsewhere_nothing_is_known_but_its_lease(store, now):
     assert not store.hold(this_process(), now, now + HOUR)
 
 
-def test_a_store_of_the_first_schema_is_brought_up_to_date_and_its_calls_count(tmp_path, now):
-    path = tmp_path / "old.db"
-    engine = create_engine(f"sqlite:///{path}")
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
-    fill_as_the_first_schema(path, now)
-    store = open_store(f"sqlite:///{path}")
+def test_a_store_of_the_first_schema_is_brought_up_to_date_and_its_calls_count(empty_url, now):
+    begun = {"id": "r", "scenario": "s", "started_at": now, "planned": 1}
+    old_store.make(empty_url, "0001", ("round", begun), *calls(now))
+    store = open_store(empty_url)
     expected = Used(calls=3, talk_ms=14_000, minutes=2, oldest_at=now)
     assert expected == store.history(now).used["trunk", "t"]
     assert [RoundState.STOPPED] == [one.state for one in store.rounds(now)]
     store.close()
 
 
-def fill_as_the_first_schema(path, now):
-    columns = "id, plan_key, trunk, caller, callee, site, ring_limit_ms, hold_ms, started_at, ended_at, ending"
-    at = now.strftime("%Y-%m-%d %H:%M:%S.%f")
-    with sqlite3.connect(path) as connection:
-        for call_id, ending in (("1", "answered"), ("2", "refused"), ("3", None), ("4", "guarded")):
-            row = (
-                call_id,
-                call_id,
-                "t",
-                "+12025550101",
-                "+12025550191",
-                "local",
-                25_000,
-                6_000,
-                at,
-                ending and at,
-                ending,
-            )
-            connection.execute(f"INSERT INTO call ({columns}) VALUES ({', '.join('?' * 11)})", row)
-        connection.execute("INSERT INTO round (id, scenario, started_at, planned) VALUES ('r', 's', ?, 1)", (at,))
-    connection.close()
+def calls(now):
+    """Four calls of the first schema, one with each ending that counts in its own way."""
+    for call_id, ending in (("1", "answered"), ("2", "refused"), ("3", None), ("4", "guarded")):
+        ids = {"id": call_id, "plan_key": call_id, "trunk": "t", "site": "local"}
+        numbers = {"caller": "+12025550101", "callee": "+12025550191", "ring_limit_ms": 25_000, "hold_ms": 6_000}
+        yield "call", ids | numbers | {"started_at": now, "ended_at": now if ending else None, "ending": ending}

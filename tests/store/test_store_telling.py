@@ -11,7 +11,7 @@ from placed import BLOCKED, START, SUSPECTED, answered, refused
 from probe import announce
 from probe.documents import call_document, standing_document
 from probe.store import rows
-from probe.store.judging import add_opinion
+from probe.store.judging import add_opinions
 from probe.store.schema import call
 from probe.store.stale import mark_stale
 
@@ -191,7 +191,7 @@ def import_all(store, judged):
     with store._database.writing() as connection:
         for one in judged:
             connection.execute(call.insert().values(rows.request_row(one.record.request) | rows.ending_row(one)))
-            add_opinion(connection, one)
+            add_opinions(connection, [one])
 
 
 def test_nobody_hears_of_the_numbers_of_others(store, told):

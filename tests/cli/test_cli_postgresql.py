@@ -1,0 +1,47 @@
+"""A store on a server, from the command line: its password comes from the environment, and goes nowhere."""
+
+import pytest
+from postgres import GUARDED
+
+SECRET = "c0ffee-5ec7e7"
+SCENARIO = """
+trunk: {{name: local, uri: "sip:{carrier}"}}
+callers: [{{number: +12025550101}}]
+destinations: [{{number: +12025550191, consent: our own test line}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(postgresql):
+    """The URL of a store that asks its user for a password, without it."""
+    postgresql.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{SECRET}'")
+    url = postgresql.database(f"OWNER {GUARDED}")
+    return url.replace("probe@", f"{GUARDED}@")
+
+
+def with_password(url):
+    return url.replace("@", f":{SECRET}@")
+
+
+def test_the_password_may_stand_in_the_environment(probe, guarded):
+    for env in ({"PROBE_STORE": guarded, "PGPASSWORD": SECRET}, {"PROBE_STORE": with_password(guarded)}):
+        assert 0 == probe("standing", env=env).code
+
+
+@pytest.fixture
+def scenario(carrier, tmp_path):
+    path = tmp_path / "local.yaml"
+    path.write_text(SCENARIO.format(carrier=carrier))
+    return path
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+@pytest.mark.parametrize("refused", [False, True], ids=["let in", "refused"])
+def test_no_command_shows_the_password(  # noqa: PLR0913, PLR0917 (what pytest brings together)
+    probe, guarded, postgresql, scenario, command, refused
+):
+    postgresql.run(f"ALTER ROLE {GUARDED} PASSWORD '{'another' if refused else SECRET}'")
+    said = probe(command, *([scenario] if command == "doctor" else []), env={"PROBE_STORE": with_password(guarded)})
+    shown = said.out + said.err
+    assert SECRET not in shown
+    assert refused is ("does not take this user and password" in shown), shown

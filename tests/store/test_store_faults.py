@@ -1,0 +1,144 @@
+"""Processes killed, and servers crashed, in the middle of whatever they do: no plan is dialled twice, none is forgotten."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+
+from placed import START
+from postgres import running
+from sqlalchemy import func, select
+
+from probe.store import open_store
+from probe.store.schema import call, message, opinion
+
+PLANS = 120
+MOST = 4  # calls of a caller in an hour
+CALLERS = tuple(f"+12025550{n:03}" for n in range(100, 140))
+LONG_AFTER = START + timedelta(days=2)
+
+# Dials what is planned and not there yet, as often as it is started: prints each plan when its INVITE would leave.
+ROAD = """
+import random, sys
+sys.path[:0] = {path!r}
+from dataclasses import replace
+from datetime import timedelta
+from placed import BLOCKED, START, answered, refused
+from probe.errors import StoreError
+from probe.scenario.guard import Allowed, check, reach
+from probe.scenario.scenario import Hours, Limits, Rate
+from probe.store import open_store
+from probe.store.store import tell_nothing
+
+CALLERS = {callers!r}
+limits = Limits(per_caller=(Rate(count={most}, window_s=3600),), per_destination=(), hours=Hours(opens=0, closes=1440))
+allowed = Allowed(callers=frozenset(CALLERS), consent="ours", limits=limits)
+me, chance = sys.argv[1], random.Random(sys.argv[1])
+
+def planned(number):
+    key, caller = f"plan {{number}}", CALLERS[number % len(CALLERS)]
+    callee = f"+1202555{{2000 + number:04}}"
+    fields = dict(id=f"{{me}} {{key}}", plan_key=key, caller=caller, callee=callee, at=START + timedelta(seconds=number))
+    judged = refused(*BLOCKED, **fields) if number % 3 else answered(**fields)
+    # Room for five calls in all, of which three are planned: a caller has one plan that is refused.
+    return judged
+
+def ask(judged):
+    request, now = judged.record.request, judged.record.started_at
+    return request, now, lambda past: check(request, allowed=allowed, history=past, now=now), reach(limits)
+
+def try_until_it_works(what):
+    while True:
+        try:
+            return what()
+        except StoreError:
+            print("trouble", flush=True)
+            if not {patient}:
+                raise
+
+store = try_until_it_works(lambda: open_store({url!r}))
+numbers = list(range({plans}))
+chance.shuffle(numbers)
+while numbers:
+    some = [planned(numbers.pop()) for _ in range(min(len(numbers), chance.randrange(1, 6)))]
+    try:
+        answers = store.admit_all(list(map(ask, some)))
+    except StoreError:
+        print("trouble", flush=True)  # nothing of this leaves; what is on the disk after all is found to be lost
+        continue
+    leaving = [one for one, answer in zip(some, answers) if answer is None]
+    for one in leaving:
+        print("dialled", one.record.request.plan_key, flush=True)
+    if leaving:
+        try_until_it_works(lambda: store.finish_all([(one, tell_nothing, None) for one in leaving]))
+print("done", flush=True)
+"""
+
+
+def start(url, name, *, patient=False):
+    words = {"path": sys.path, "callers": CALLERS, "most": MOST, "plans": PLANS, "url": url, "patient": patient}
+    command = [sys.executable, "-c", ROAD.format(**words), name]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def dialled(said):
+    return [line.removeprefix("dialled ") for line in said if line.startswith("dialled ")]
+
+
+def judge(url, said):
+    """What was dialled, was dialled once; every plan is in the store and ends; the books are those of all calls."""
+    store = open_store(url)
+    times = Counter(dialled(said))
+    assert {1} == set(times.values())
+    store.mark_lost(LONG_AFTER)
+    with store._database.reading() as connection:
+        ended = dict(connection.execute(select(call.c.plan_key, call.c.ending)).all())
+        judged = connection.execute(select(func.count()).select_from(opinion)).scalar_one()
+        finished = {key for key, ending in ended.items() if ending != "lost"}
+        heard = set(connection.execute(select(call.c.plan_key).join(message, message.c.call_id == call.c.id)).scalars())
+    assert {f"plan {number}" for number in range(PLANS)} == set(ended)
+    assert None not in ended.values()
+    assert (len(ended), finished) == (judged, heard)
+    assert finished <= set(times) <= set(ended)
+    kept = store.standings(), sorted(store.tallies()), store.cases()
+    store.rebuild_all(lambda *_: None)
+    assert kept == (store.standings(), sorted(store.tallies()), store.cases())
+    store.close()
+    return ended
+
+
+def test_a_process_killed_at_any_moment_dials_nothing_twice_and_loses_no_plan(url):
+    """Two at a time, killed again and again, until they got through."""
+    open_store(url).close()
+    chance, said = random.Random(9), []
+    for life in range(8):
+        processes = [start(url, f"{life}{me}") for me in "ab"]
+        for process in processes:
+            heard = [process.stdout.readline() for _ in range(chance.randrange(1, 9))] if life < 7 else []
+            said += [line.strip() for line in heard]
+            if life < 7:
+                process.kill()
+        for process in processes:
+            said += process.communicate(timeout=60)[0].splitlines()
+    assert said.count("done") >= 2
+    endings = Counter(judge(url, said).values())
+    assert endings["lost"] < PLANS / 2, endings
+
+
+def test_a_server_that_crashes_at_any_moment_dials_nothing_twice_and_loses_no_plan():
+    chance, said = random.Random(9), []
+    with running() as server:
+        url = server.database()
+        open_store(url).close()
+        processes = [start(url, me, patient=True) for me in "ab"]
+        for how in (signal.SIGQUIT, signal.SIGINT, signal.SIGQUIT, signal.SIGQUIT):
+            for process in processes:
+                said += [process.stdout.readline().strip() for _ in range(chance.randrange(1, 9))]
+            server.restart(how)
+        for process in processes:
+            said += process.communicate(timeout=60)[0].splitlines()
+        assert 2 == said.count("done")
+        assert "trouble" in said
+        judge(url, said)
