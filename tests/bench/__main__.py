@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.bench import (
     commands,
+    costs,
+    flat,
     fleet,
     idle,
     importing,
@@ -39,6 +41,8 @@ BENCHES: dict[str, Measure] = {
     "signals": signals.measure,
     "curve": standing_curve.measure,
     "native": native.measure,
+    "costs": costs.measure,
+    "flat": flat.measure,
     "fleet": fleet.measure,
 }
 

@@ -32,14 +32,16 @@ from probe.scenario.guard import Allowed
 from probe.stack import Build
 from probe.store import Store, open_store
 from probe.trunk import Trunk
+from tests.bench import timing
 from tests.bench.figure import Figure
 from tests.bench.idle import cpu_s
 
 SCENARIOS = Path(__file__).parents[1] / "data" / "sipp"
 SECONDS = 10  # about so long each measurement places calls
-NATIVE_GUESS = 150  # calls a second on the road; decides only how many calls are placed
+NATIVE_GUESS = 1000  # calls a second on the road; decides only how many calls are placed
 BARE_GUESS = 2000
 NO_PACE = 1e9
+RATE = 200  # calls a second, where times are compared with a capture
 DESTINATIONS = 3_000  # more than ring at once: a destination takes one call at a time
 CALLERS = frozenset(f"+1202555{number:04}" for number in range(100))
 
@@ -79,6 +81,7 @@ def measure() -> Iterator[Figure]:
     yield from _throughput(build, sizes)
     yield from _ringing(build, sizes)
     yield from _processor_time(build, sizes)
+    yield from _reported_time(build)
 
 
 def _throughput(build: Build, sizes: Sizes) -> Iterator[Figure]:
@@ -132,6 +135,36 @@ def _processor_time(build: Build, sizes: Sizes) -> Iterator[Figure]:
         other=bare["cpu_s"] / calls * 1000,
         wanted="at most 3 times, aim 1.5",
     )
+
+
+def _reported_time(build: Build) -> Iterator[Figure]:
+    with _far_end("refuse", RATE * SECONDS) as port:
+        accuracy = timing.compare(port, lambda: asyncio.run(_at_rate(port, RATE * SECONDS)))
+    name = "native" if build.native else "wheel"
+    for what, value, wanted in (
+        ("median", accuracy.median_ms, "at most 3 ms, aim 1"),
+        ("99th percentile", accuracy.p99_ms, "at most 10 ms, aim 4"),
+    ):
+        yield Figure(
+            what=f"{name}: reported time against the packet's at {RATE} calls a second, {what}",
+            value=value,
+            unit="ms",
+            beside="the unit of our JSON",
+            other=1.0,
+            wanted=wanted,
+        )
+
+
+async def _at_rate(port: int, calls: int) -> list[CallRecord]:
+    agent = Agent(Trunk(name="far", host="127.0.0.1", port=port, lines=RATE))
+    await agent.open()
+    began, placed = time.monotonic(), list[asyncio.Task[CallRecord]]()
+    for number, request in enumerate(_requests(calls)):
+        await asyncio.sleep(began + number / RATE - time.monotonic())
+        placed.append(asyncio.create_task(agent.place(request)))
+    records = await asyncio.gather(*placed)
+    await agent.close()
+    return records
 
 
 # Our own.

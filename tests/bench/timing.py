@@ -1,17 +1,19 @@
-"""A hundred calls and a capture of them in, out: how far the times we report are from the times of the packets.
+"""Calls and a capture of them in, out: how far the times we report are from the times of the packets.
 
 Needs tcpdump and the right to capture on the loopback interface.
 """
 
 import asyncio
+import contextlib
 import json
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.bench.figure import Figure
 _CALLS = 100
 _LINES = 4
 _RINGS_THEN_REFUSES = "+12025550122"
+_CAPTURED_S = 0.5  # for the capture to be handed over
 _HEADERS = 14 + 20 + 8  # Ethernet, IPv4 without options, UDP: what stands before the SIP message
 
 
@@ -37,34 +40,49 @@ class Accuracy:
 
 def measure_timing(calls: int = _CALLS) -> Accuracy:
     """Place calls to the simulator under tcpdump and compare message by message, counted from each INVITE."""
+    with _simulator() as port:
+        return compare(port, lambda: asyncio.run(_place(port, calls)))
+
+
+def compare(port: int, place: Callable[[], Sequence[CallRecord]]) -> Accuracy:
+    """Place calls to a port under tcpdump and compare message by message, counted from each INVITE."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder) / "lo.pcap"
-        records = _captured(capture, calls)
+        records = _captured(capture, port, place)
         sent_at = {payload: at for at, payload in _packets(capture.read_bytes())}
     differences = sorted(_differences(records, sent_at))
     p99 = differences[min(len(differences) - 1, len(differences) * 99 // 100)]
     return Accuracy(messages=len(differences), median_ms=statistics.median(differences), p99_ms=p99)
 
 
-def _captured(capture: Path, calls: int) -> list[CallRecord]:
+@contextlib.contextmanager
+def _simulator() -> Iterator[int]:
     simulator = subprocess.Popen(
         [sys.executable, "-m", "probe", "sim", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
     )
     assert simulator.stdout is not None
-    port = int(json.loads(simulator.stdout.readline())["listening"].rpartition(":")[2])
+    try:
+        yield int(json.loads(simulator.stdout.readline())["listening"].rpartition(":")[2])
+    finally:
+        simulator.terminate()
+        simulator.communicate()
+
+
+def _captured(capture: Path, port: int, place: Callable[[], Sequence[CallRecord]]) -> Sequence[CallRecord]:
     sniffer = subprocess.Popen(
-        ["tcpdump", "-i", "lo", "-s", "0", "-U", "--immediate-mode", "-w", str(capture), "udp", "port", str(port)],
+        ["tcpdump", "-i", "lo", "-s", "0", "-B", "65536", "-w", str(capture), "udp", "port", str(port)],
         stderr=subprocess.PIPE,
         text=True,
     )
     assert sniffer.stderr is not None
     try:
         sniffer.stderr.readline()  # "listening on lo"
-        return asyncio.run(_place(port, calls))
+        records = place()
+        time.sleep(_CAPTURED_S)
+        return records
     finally:
-        for process in (sniffer, simulator):
-            process.terminate()
-            process.communicate()
+        sniffer.terminate()
+        sniffer.communicate()
 
 
 async def _place(port: int, calls: int) -> list[CallRecord]:
