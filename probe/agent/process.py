@@ -75,6 +75,8 @@ class Child:
         self.next_start = 0.0
         self.dials = asyncio.Semaphore(_DIALS_AHEAD)
         self._undialled: set[str] = set()
+        self._orders = b""
+        self._sending: asyncio.Handle | None = None
         self._heard_at = time.monotonic()
         self._living = asyncio.create_task(self._live())
         # asyncio itself keeps no strong reference, and a child may outlive the pool that let it go.
@@ -117,8 +119,16 @@ class Child:
         """
         if isinstance(order, Dial):
             self._undialled.add(order.call_id)
+        self._orders += encode(order)
+        if self._sending is None:
+            # Those of one turn of the loop go together.
+            self._sending = asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        self._sending = None
+        orders, self._orders = self._orders, b""
         if self.alive and not self._pipes.orders.is_closing():
-            self._pipes.orders.write(encode(order))
+            self._pipes.orders.write(orders)
 
     def kill(self) -> None:
         """End it at once: only for a child that does not answer. It takes no more calls while it dies."""
@@ -128,6 +138,7 @@ class Child:
     def close(self) -> None:
         """Let it go: it hangs up what is left and ends by itself."""
         self.retired = True
+        self._send()
         self._pipes.orders.close()
 
     async def gone(self) -> None:
