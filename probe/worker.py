@@ -101,7 +101,7 @@ async def _look(post: Post, ledger: Ledger, listener: Listener) -> float:
         task = asyncio.create_task(_place(post, listener, request, looked_at, wait_s))
         post.under_way.add(task)
         task.add_done_callback(post.under_way.discard)
-    if taken.more and taken.calls:
+    if taken.more and (taken.calls or taken.refused):
         return _OTHERS_S
     return min(_LOOK_S, taken.again_s if taken.again_s is not None else _LOOK_S)
 

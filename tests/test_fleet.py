@@ -213,7 +213,7 @@ def test_another_daemon_takes_over_and_the_round_is_told_of_once(fleet, carrier)
     assert [("done", 1)] == fleet.read("SELECT state, count(*) FROM round GROUP BY 1")
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [6])
 def test_whatever_dies_no_plan_is_dialled_twice_and_each_one_ends(fleet, carrier, server, way, seed):
     """For 16 seconds of a round daemons and workers are killed or frozen, the server crashes, the network is cut."""
     callers, destinations, lines = 8, 10, 5
@@ -258,9 +258,9 @@ class Chaos:
 
     def reign(self, seconds):
         until = time.monotonic() + seconds
-        deeds = (self.kill, self.kill, self.freeze, self.cut, self.hold, self.crash, self.restart)
+        deeds = (self.kill, self.kill, self.kill, self.freeze, self.cut, self.hold, self.crash, self.restart)
         while time.monotonic() < until:
-            time.sleep(self.chance.uniform(0.2, 1.5))
+            time.sleep(self.chance.uniform(0.1, 1.0))
             self.chance.choice(deeds)()
             self.raise_the_dead()
 

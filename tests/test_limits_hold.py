@@ -122,7 +122,7 @@ class World:
         assert [] == twice, "a destination takes one call at a time"
 
     def record(self, request, started_at, end):
-        if end in {"blocked", "unwanted"}:
+        if end in {"blocked", "unwanted"} and request.round is not None:
             self.barred.add((request.round, request.caller, request.callee))
         raw = ENDS[end].encode()
         moved = {"transport": "UDP", "local": "192.0.2.2:5060", "remote": "192.0.2.1:5060"}

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal_column, select, text, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from probe.call import CallRequest
 from probe.judged import JudgedCall, judge_call
@@ -47,11 +48,17 @@ Clock = Callable[[Connection], datetime]
 # A call and the time in; the guard's question about it out.
 GateOf = Callable[[CallRequest, datetime], Gate]
 
-_is_planned, _is_placing = planned.c.state == PlanState.PLANNED.value, planned.c.state == PlanState.PLACING.value
+
+def _is(column: ColumnElement[str], state: PlanState) -> ColumnElement[bool]:
+    """Compare with a constant: a partial index is no use to PostgreSQL for a value that it is told later."""
+    return column == literal_column(f"'{state.value}'")
+
+
+_is_planned, _is_placing = _is(planned.c.state, PlanState.PLANNED), _is(planned.c.state, PlanState.PLACING)
 _of_queue = (planned.c.site == bindparam("of_site")) & (planned.c.trunk == bindparam("of_trunk"))
 _live = _is_placing & (planned.c.lease_until > bindparam("now"))
 _busy = planned.alias("busy")
-_rung = select(_busy.c.callee).where(_busy.c.state == PlanState.PLACING.value, _busy.c.lease_until > bindparam("now"))
+_rung = select(_busy.c.callee).where(_is(_busy.c.state, PlanState.PLACING), _busy.c.lease_until > bindparam("now"))
 _open = _is_planned & _of_queue & planned.c.scenario.in_(bindparam("scenarios", expanding=True))
 _COUNT_LINES: Final = select(func.count()).select_from(planned).where(_live, _of_queue)
 _NEXT_START: Final = select(pace.c.next_at).where(

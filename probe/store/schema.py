@@ -300,12 +300,12 @@ planned = Table(
     Column("lease_until", Instant),
 )
 _due, _placing = planned.c.state == "planned", planned.c.state == "placing"
-for _name, _columns, _where in (
-    ("planned_due", (planned.c.site, planned.c.trunk, planned.c.due_at), _due),
+for _name, _by, _where in (
+    ("planned_due", (planned.c.site, planned.c.trunk, planned.c.due_at, planned.c.plan_key), _due),
     ("planned_placing", (planned.c.lease_until,), _placing),
     ("planned_round", (planned.c.round,), _due | _placing),
 ):
-    Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
+    Index(_name, *_by, sqlite_where=_where, postgresql_where=_where)
 
 # When the next call of a site over a trunk may start.
 pace = Table(

@@ -1,10 +1,11 @@
-"""Processes killed, and servers crashed, in the middle of whatever they do: no plan is dialled twice, none is forgotten."""
+"""Processes killed, and servers crashed, in the middle of anything: no plan is dialled twice, none is forgotten."""
 
 import random
 import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 
 from placed import START
@@ -33,17 +34,17 @@ from probe.store import open_store
 from probe.store.store import tell_nothing
 
 CALLERS = {callers!r}
-limits = Limits(per_caller=(Rate(count={most}, window_s=3600),), per_destination=(), hours=Hours(opens=0, closes=1440))
+rate, always = Rate(count={most}, window_s=3600), Hours(opens=0, closes=1440)
+limits = Limits(per_caller=(rate,), per_destination=(), hours=always)
 allowed = Allowed(callers=frozenset(CALLERS), consent="ours", limits=limits)
 me, chance = sys.argv[1], random.Random(sys.argv[1])
 
 def planned(number):
     key, caller = f"plan {{number}}", CALLERS[number % len(CALLERS)]
     callee = f"+1202555{{2000 + number:04}}"
-    fields = dict(id=f"{{me}} {{key}}", plan_key=key, caller=caller, callee=callee, at=START + timedelta(seconds=number))
-    judged = refused(*BLOCKED, **fields) if number % 3 else answered(**fields)
-    # Room for five calls in all, of which three are planned: a caller has one plan that is refused.
-    return judged
+    numbers = dict(caller=caller, callee=callee, at=START + timedelta(seconds=number))
+    fields = dict(id=f"{{me}} {{key}}", plan_key=key, **numbers)
+    return refused(*BLOCKED, **fields) if number % 3 else answered(**fields)
 
 def ask(judged):
     request, now = judged.record.request, judged.record.started_at
@@ -80,7 +81,13 @@ print("done", flush=True)
 def start(url, name, *, patient=False):
     words = {"path": sys.path, "callers": CALLERS, "most": MOST, "plans": PLANS, "url": url, "patient": patient}
     command = [sys.executable, "-c", ROAD.format(**words), name]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def rest(process):
+    """What a process says until it ends."""
+    with process:
+        return process.stdout.read().splitlines()
 
 
 def dialled(said):
@@ -89,23 +96,22 @@ def dialled(said):
 
 def judge(url, said):
     """What was dialled, was dialled once; every plan is in the store and ends; the books are those of all calls."""
-    store = open_store(url)
+    with closing(open_store(url)) as store:
+        store.mark_lost(LONG_AFTER)
+        with store._database.reading() as connection:
+            ended = dict(map(tuple, connection.execute(select(call.c.plan_key, call.c.ending))))
+            judged = connection.execute(select(func.count()).select_from(opinion)).scalar_one()
+            heard = set(connection.execute(select(call.c.plan_key).join(message)).scalars())
+        kept = store.standings(), sorted(store.tallies()), store.cases()
+        store.rebuild_all(lambda *_: None)
+        assert kept == (store.standings(), sorted(store.tallies()), store.cases())
     times = Counter(dialled(said))
     assert {1} == set(times.values())
-    store.mark_lost(LONG_AFTER)
-    with store._database.reading() as connection:
-        ended = dict(connection.execute(select(call.c.plan_key, call.c.ending)).all())
-        judged = connection.execute(select(func.count()).select_from(opinion)).scalar_one()
-        finished = {key for key, ending in ended.items() if ending != "lost"}
-        heard = set(connection.execute(select(call.c.plan_key).join(message, message.c.call_id == call.c.id)).scalars())
     assert {f"plan {number}" for number in range(PLANS)} == set(ended)
-    assert None not in ended.values()
-    assert (len(ended), finished) == (judged, heard)
-    assert finished <= set(times) <= set(ended)
-    kept = store.standings(), sorted(store.tallies()), store.cases()
-    store.rebuild_all(lambda *_: None)
-    assert kept == (store.standings(), sorted(store.tallies()), store.cases())
-    store.close()
+    finished = {key for key, ending in ended.items() if ending in {"answered", "refused"}}
+    assert (finished, len(ended)) == (heard, judged)
+    assert finished <= set(times)
+    assert {"lost"} >= {ended[key] for key in set(ended) - finished}
     return ended
 
 
@@ -113,18 +119,18 @@ def test_a_process_killed_at_any_moment_dials_nothing_twice_and_loses_no_plan(ur
     """Two at a time, killed again and again, until they got through."""
     open_store(url).close()
     chance, said = random.Random(9), []
-    for life in range(8):
+    for life in range(4):
         processes = [start(url, f"{life}{me}") for me in "ab"]
         for process in processes:
-            heard = [process.stdout.readline() for _ in range(chance.randrange(1, 9))] if life < 7 else []
+            heard = [process.stdout.readline() for _ in range(chance.randrange(1, 9))] if life < 3 else []
             said += [line.strip() for line in heard]
-            if life < 7:
+            if life < 3:
                 process.kill()
         for process in processes:
-            said += process.communicate(timeout=60)[0].splitlines()
+            said += rest(process)
     assert said.count("done") >= 2
     endings = Counter(judge(url, said).values())
-    assert endings["lost"] < PLANS / 2, endings
+    assert 0 < endings["lost"] < PLANS / 4, endings
 
 
 def test_a_server_that_crashes_at_any_moment_dials_nothing_twice_and_loses_no_plan():
@@ -138,7 +144,7 @@ def test_a_server_that_crashes_at_any_moment_dials_nothing_twice_and_loses_no_pl
                 said += [process.stdout.readline().strip() for _ in range(chance.randrange(1, 9))]
             server.restart(how)
         for process in processes:
-            said += process.communicate(timeout=60)[0].splitlines()
-        assert 2 == said.count("done")
+            said += rest(process)
+        assert 2 == said.count("done"), said
         assert "trouble" in said
         judge(url, said)

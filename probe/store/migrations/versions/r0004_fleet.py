@@ -8,7 +8,7 @@ down_revision = "0003"
 
 _MOMENT = sa.DateTime(timezone=True)
 _INDEXES = (
-    ("planned_due", ["site", "trunk", "due_at"], "state = 'planned'"),
+    ("planned_due", ["site", "trunk", "due_at", "plan_key"], "state = 'planned'"),
     ("planned_placing", ["lease_until"], "state = 'placing'"),
     ("planned_round", ["round"], "state = 'planned' OR state = 'placing'"),
 )
