@@ -82,8 +82,8 @@ def request(number=0, caller=CALLERS[0], callee=CALLEES[0], **changes):
 
 
 @pytest.fixture
-def store(url):
-    opened = open_store(url)
+def store(tmp_path):
+    opened = open_store(f"sqlite:///{tmp_path / 'probe.db'}")
     yield opened
     opened.close()
 

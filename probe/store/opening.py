@@ -5,7 +5,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -19,6 +19,11 @@ from probe.store.store import Store
 from probe.store.trouble import in_words
 
 _BUSY_TIMEOUT_S = 10.0
+# To ask SQLAlchemy takes longer than all else that opening a store takes.
+_HAS_TABLES = {
+    "sqlite": text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'"),
+    "postgresql": text("SELECT to_regclass('alembic_version')"),
+}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -125,7 +130,7 @@ def _switch_to_wal(engine: Engine) -> None:
 
 
 def _find_revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+    if connection.execute(_HAS_TABLES[connection.dialect.name]).scalar() is None:
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return found

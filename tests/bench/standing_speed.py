@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,12 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
-from probe.health import Change
+from probe.health import Observation
 from probe.health.signals import attach, find_signals
 from probe.judged import JudgedCall, judge_call
-from probe.store import Store, open_store, rows
-from probe.store import store as whole_store
+from probe.store import Store, ending, open_store, rows
 from probe.store.schema import call, message, opinion
+from probe.store.standing import Changes
 from tests.bench.figure import Figure
 
 CALLS = int(os.environ.get("BENCH_CALLS", "5000000"))
@@ -285,16 +285,16 @@ def _median_s(work: Callable[[], object]) -> float:
 def _adding(store: Store) -> Iterator[Figure]:
     """End calls, one after the other; what adding each up takes, beside the whole transaction, disk and all."""
     chance, parts, wholes = random.Random(SEED), list[float](), list[float]()
-    add_call = whole_store.add_call
+    add_calls = ending.add_calls
 
-    def timed(connection: Connection, call_id: str, *, late: bool = False) -> tuple[Change, ...]:
+    def timed(connection: Connection, ended: Iterable[Observation], late: Collection[str]) -> Changes:
         started = time.perf_counter()
         try:
-            return add_call(connection, call_id, late=late)
+            return add_calls(connection, ended, late)
         finally:
             parts.append((time.perf_counter() - started) * 1_000)
 
-    whole_store.add_call = timed
+    ending.add_calls = timed
     try:
         for number in range(CALLS, CALLS + FINISHES):
             judged = _fresh(number, chance)
@@ -303,7 +303,7 @@ def _adding(store: Store) -> Iterator[Figure]:
             store.finish(judged)
             wholes.append((time.perf_counter() - started) * 1_000)
     finally:
-        whole_store.add_call = add_call
+        ending.add_calls = add_calls
     for name, rank in (("median", 50), ("99th percentile", 99)):
         yield Figure(
             what=f"one call added to everything, {SIZE}, {name}",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from databases import on_sqlite
 from placed import BLOCKED, SDP, START, SUSPECTED, answered, in_dialog, invite, refused, request, response
 from sqlalchemy import func, select, update
 
@@ -175,6 +176,7 @@ def dialogs():
 EVERY = [(messages, Ending.REFUSED) for path in SAMPLES for messages in said_in(path)] + list(dialogs())
 
 
+@on_sqlite
 def test_any_call_means_after_pruning_what_it_meant_before(store):
     calls = [heard(*messages, ending=ending, number=number) for number, (messages, ending) in enumerate(EVERY)]
     put(store, *calls)

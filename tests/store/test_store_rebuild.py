@@ -163,6 +163,7 @@ def test_many_processes_bring_a_new_ruleset_about(kept):
     assert expected[:1] == told_of(kept)[:1]
 
 
+@on_sqlite
 @pytest.mark.usefixtures("by_many")
 def test_a_process_that_dies_is_named_and_the_rest_can_be_made_again(kept):
     expected = told_of(kept)
@@ -178,6 +179,7 @@ def test_a_process_that_dies_is_named_and_the_rest_can_be_made_again(kept):
     assert expected == told_of(kept)
 
 
+@on_sqlite
 @pytest.mark.usefixtures("by_many")
 def test_an_interrupted_rebuild_leaves_no_process(kept):
     def interrupt(*_):

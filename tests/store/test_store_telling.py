@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count
 
 import pytest
+from databases import on_sqlite
 from placed import BLOCKED, START, SUSPECTED, answered, refused
 
 from probe import announce
@@ -116,6 +117,7 @@ def said_by(store):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@on_sqlite
 def test_whoever_keeps_what_he_is_told_knows_what_probe_standing_says(store, told, seed):
     """Any calls, over several networks and callers, with blocks that come and go, suspicions and control calls."""
     chance, known = random.Random(seed), {}
