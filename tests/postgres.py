@@ -59,6 +59,14 @@ class Server:
         while subprocess.run(ready, check=False).returncode:
             assert self._process.poll() is None, (self.folder / "log").read_text()
 
+    def begin_stop(self) -> None:
+        """Let nobody in any more; those who are in may stay."""
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+        lets_nobody_in = 1
+        while subprocess.run([_tool("pg_isready"), "-q", "-h", self.host], check=False).returncode != lets_nobody_in:
+            assert self._process.poll() is None
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server: SIGINT ends its connections, SIGQUIT is a crash."""
         assert self._process

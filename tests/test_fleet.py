@@ -230,10 +230,10 @@ def test_whatever_dies_no_plan_is_dialled_twice_and_each_one_ends(fleet, carrier
     fleet.open_round("watched", seconds=38, planned=callers * destinations)
     chaos.reign(seconds=16)
     assert lines >= carrier.most_open
-    wait_until(lambda: len(carrier.dialled) > 30, 20, fleet.logs)
     fleet.let_time_pass()
     wait_until(lambda: [("done",)] == fleet.read("SELECT state FROM round"), 45, fleet.logs)
     assert {1} == set(carrier.dialled.values())
+    assert len(carrier.dialled) > 5
     assert {"done", "lost", "refused"} >= set(fleet.states()), fleet.states()
     ends = dict(fleet.read("SELECT coalesce(ending, 'none'), count(*) FROM call GROUP BY 1"))
     assert (callers * destinations, False) == (sum(ends.values()), "none" in ends)

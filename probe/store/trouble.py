@@ -41,6 +41,7 @@ _POSTGRESQL: Final = {
 }
 # What a server says that lets nobody in has no SQLSTATE here, and no fixed language: the advice is for the likely one.
 _REFUSED: Final = (
+    ("database system is", "has a server that is starting or stopping; repeat in a moment"),
     ("no password", "asks for a password; give it as PGPASSWORD, in ~/.pgpass or in the URL"),
     ("password", "does not take this user and password; check PGPASSWORD, ~/.pgpass and the URL"),
     ("role", "knows no such user; make it with createuser, or name another in the URL"),

@@ -156,6 +156,17 @@ def test_a_database_that_is_missing_is_named(server):
     assert 'does not exist on its server (FATAL: database "nowhere" does not exist); make it with createdb' in told
 
 
+def test_a_server_that_is_stopping_is_not_taken_for_a_database_that_is_missing(server, own_store, own_url):
+    with own_store._database.reading():
+        server.begin_stop()
+        assert "is starting or stopping (FATAL: the database system is shutting down); repeat" in said(
+            open_store, own_url
+        )
+    own_store.close()
+    server.stop()
+    server.start()
+
+
 def test_a_user_that_is_unknown_is_named(server):
     assert "knows no such user (" in said(open_store, server.url("postgres", "nobody"))
 
