@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -73,6 +73,21 @@ class Announcer(Protocol):
     ) -> Event: ...
 
 
+class Pace:
+    """When the next INVITE may leave over a trunk. What shares the trunk shares it."""
+
+    def __init__(self) -> None:
+        self._next = 0.0  # time.monotonic(), in seconds
+
+    async def wait(self, calls_per_second: float) -> None:
+        """Wait for one's turn: what waited for the store together does not leave together."""
+        now = time.monotonic()
+        begin = max(now, self._next)
+        self._next = begin + 1 / calls_per_second
+        if begin > now:
+            await asyncio.sleep(begin - now)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Road:
     """What the calls of one trunk share.
@@ -91,6 +106,7 @@ class Road:
     endpoint: Endpoint | None = None
     lines: int = 1
     calls_per_second: float = 1.0
+    pace: Pace = field(default_factory=Pace)
     wait_until: Callable[[datetime], Awaitable[bool]] = _no_patience
 
 
@@ -119,6 +135,7 @@ async def place_call(request: CallRequest, road: Road) -> JudgedCall | None:
         return None
     if answer is not None:
         return await _refuse(answer, road)
+    await road.pace.wait(road.calls_per_second)
     return await follow(request, road)
 
 

@@ -81,6 +81,7 @@ class FarEnd:
         self.under_way = []
         self.most = 0
         self.on_call = lambda: None
+        self.left = asyncio.Event()
 
     @property
     def pairs(self):
@@ -91,6 +92,7 @@ class FarEnd:
         self.placed.append(request)
         self.starts.append(time.monotonic())
         self.under_way.append(request)
+        self.left.set()
         self.most = max(self.most, len(self.under_way))
         began = self.wall.now
         try:
@@ -328,7 +330,7 @@ def test_a_call_whose_process_died_is_told_to_be_lost(store):
     async def die():
         house.agent.seconds = 30
         await house.live(3, settled=False)
-        await asyncio.sleep(0.05)  # the call leaves
+        await asyncio.wait_for(house.agent.left.wait(), 10)
         for task in tuple(house.daemon.under_way):
             task.cancel()
         await asyncio.gather(*house.daemon.under_way, return_exceptions=True)

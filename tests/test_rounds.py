@@ -228,7 +228,7 @@ def test_calls_start_no_faster_than_the_trunk_allows(store):
     agent = FarEnd(store)
     run(plan(matrix()[:4]), road(agent, store, calls_per_second=5.0))
     gaps = [later - earlier for earlier, later in zip(agent.starts, agent.starts[1:], strict=False)]
-    assert min(gaps) >= 1 / 5.0 - 0.1  # a loaded disk may keep one attempt longer than the next
+    assert min(gaps) >= 1 / 5.0 - 0.01  # however long the disk keeps one attempt
 
 
 def test_a_round_that_is_stopped_starts_nothing_more(store):

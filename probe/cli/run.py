@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from probe.event import Endpoint
 from probe.judged import JudgedCall
 from probe.metrics import Metrics, serve
 from probe.report.tables import what_happened
-from probe.rounds import Road
+from probe.rounds import Pace, Road
 from probe.scenario.guard import Refusal, allowed_by
 from probe.scenario.round import RoundState
 from probe.scenario.scenario import Scenario
@@ -132,6 +133,7 @@ class _Running:
         self._stopping = asyncio.Event()
         self._calls_over = asyncio.Event()
         self._agents: dict[Trunk, Agent] = {}
+        self._paces = defaultdict[str, Pace](Pace)
         self._background: set[asyncio.Task[None]] = set()
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._renewed_at = now()
@@ -215,6 +217,7 @@ class _Running:
             endpoint=scenario.endpoint,
             lines=scenario.trunk.lines,
             calls_per_second=scenario.trunk.calls_per_second,
+            pace=self._paces[scenario.trunk.name],
         )
 
     # Signals.

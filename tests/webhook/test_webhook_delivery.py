@@ -251,13 +251,15 @@ def url(tmp_path) -> str:
 @pytest.fixture
 def store(url):
     opened = open_store(url)
-    opened.begin_round("round-1", "health", now(), 0)
     yield opened
     opened.close()
 
 
 def queue(store, *events: Event) -> None:
-    store.finish_round("round-1", now(), {}, [(event, NAME) for event in events])
+    """Write events with the round that brought them; a round ends once."""
+    round_id = f"round of {events[0].id}"
+    store.begin_round(round_id, "health", now(), 0)
+    store.finish_round(round_id, now(), {}, [(event, NAME) for event in events])
 
 
 @pytest.fixture
