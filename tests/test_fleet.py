@@ -12,7 +12,11 @@ import pytest
 from daemon_process import SECRET, Receiver
 from fleet_processes import ROOMY, Carrier, Fleet, Way, callee, caller, wait_until
 
-pytestmark = [pytest.mark.agent, pytest.mark.skipif(not postgres.installed(), reason="needs Debian's postgresql")]
+pytestmark = [
+    pytest.mark.agent,
+    pytest.mark.skipif(not postgres.installed(), reason="needs Debian's postgresql"),
+    pytest.mark.xdist_group("fleet"),  # each test is several machines: one at a time is enough for two cores
+]
 
 
 @pytest.fixture(scope="module")

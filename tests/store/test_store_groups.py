@@ -81,7 +81,7 @@ def fleets(draw):
     return calls, [calls[first:last] for first, last in pairwise(cuts)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(fleets())
 def test_calls_add_up_to_the_same_in_groups_as_one_by_one(fleet):
     calls, groups = fleet
