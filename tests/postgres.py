@@ -106,7 +106,6 @@ class Emptied:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._tables: list[str] = []
 
     @cached_property
     def _connection(self) -> "psycopg.Connection[tuple[str]]":
@@ -116,13 +115,11 @@ class Emptied:
         """End the other connections, with what they hold; take every row away; number from 1 again."""
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
         self._connection.execute(f"{others} AND pid <> pg_backend_pid()")
-        if not self._tables:
-            found = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            self._tables = [name for (name,) in found if name != "alembic_version"]
+        found = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = [sql.Identifier(name) for (name,) in found if name != "alembic_version"]
         with self._connection.transaction():
             self._connection.execute("SET LOCAL session_replication_role = replica")  # in any order
-            each = (sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in self._tables)
-            self._connection.execute(sql.SQL("; ").join(each))
+            self._connection.execute(sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(name) for name in names))
             self._connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
 
     def close(self) -> None:

@@ -24,7 +24,6 @@ _CONNECTING: Final = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
-    "client_encoding": "utf8",  # an old server may say SQL_ASCII, and text would come as bytes
     "application_name": "probe",
 }
 # As long as SQLite waits for a lock; and a process that is stopped in the middle keeps its locks no longer than this.
@@ -54,10 +53,12 @@ def make_engine(url: URL) -> Engine:
     """Make an engine whose connections survive a restart of the server. Raises ScenarioError without psycopg."""
     chosen = url.set(drivername=_DRIVER).difference_update_query(["options"])
     options = f"{_SESSION} {url.query.get('options', '')}".rstrip()
+    # An old server may say SQL_ASCII, and text would come as bytes.
+    said = {"options": options, "client_encoding": "utf8"}
     unsaid = {name: value for name, value in _CONNECTING.items() if name not in url.query}
     try:
         # To ask for a type that no table has is one round trip more.
-        engine = create_engine(chosen, connect_args=unsaid | {"options": options}, use_native_hstore=False)
+        engine = create_engine(chosen, connect_args=unsaid | said, use_native_hstore=False)
     except ImportError as error:
         raise ScenarioError("--store needs psycopg for PostgreSQL; pip install 'probe[postgresql]'") from error
     event.listen(engine, "connect", partial(_check_encoding, name_of(url)))

@@ -57,6 +57,8 @@ def in_words(name: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(f"the store {name} {_words(error)}") from error
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{error.object!r} is no text that a store can hold or look for; write it in UTF-8") from error
 
 
 def _words(error: SQLAlchemyError) -> str:
@@ -75,15 +77,14 @@ def _of_postgresql(error: SQLAlchemyError, cause: BaseException | None) -> str |
         return next((_POSTGRESQL[state[:size]] for size in (5, 3, 2) if state[:size] in _POSTGRESQL), None)
     if not isinstance(error, DBAPIError):
         return None
-    return _HUNG_UP if error.connection_invalidated else _of_a_server_that_lets_nobody_in(cause)
+    if error.connection_invalidated:
+        return _HUNG_UP
+    return _of_a_server_that_lets_nobody_in(_first_line(cause)) if error.statement is None else None
 
 
-def _of_a_server_that_lets_nobody_in(cause: BaseException | None) -> str | None:
+def _of_a_server_that_lets_nobody_in(said: str) -> str:
     """Put in words why there was no connection; a server's own words begin with FATAL, whatever its language."""
-    said = _first_line(cause)
-    if not said.startswith("connection ") and "resolve" not in said:
-        return None
-    said = said.rpartition(" failed: ")[2]
+    said = said.rpartition(" failed: ")[2].removeprefix("connection is bad: ")
     known = next((words for word, words in _REFUSED if word in said), _UNREACHED)
     what, _, to_do = known.partition("; ")
     return f"{what} ({' '.join(said.split())}); {to_do}"

@@ -147,6 +147,12 @@ def test_a_beginning_that_names_no_single_call_is_an_error(store, make_request, 
     assert sentence == str(caught.value)
 
 
+def test_what_is_no_text_names_no_call(store):
+    """As an argument comes that is not in the encoding of its user."""
+    with pytest.raises(StoreError, match=r"'\\udcff' is no text that a store can hold or look for; write it in UTF-8"):
+        store.call("\udcff")
+
+
 def test_an_id_that_begins_another_is_found(store, make_request, make_record):
     place(store, make_record(make_request("a1")))
     place(store, make_record(make_request("a12")))

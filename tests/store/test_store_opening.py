@@ -50,6 +50,7 @@ def test_a_begun_call_survives_a_power_cut(store):
         assert 1 == connection.exec_driver_sql("PRAGMA foreign_keys").scalar()
 
 
+@on_sqlite
 def test_opening_a_store_that_is_up_to_date_does_not_import_alembic(url):
     open_store(url).close()
     script = (

@@ -121,6 +121,20 @@ def test_a_machine_that_is_not_there_is_named(place, why):
     assert why in told
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("colour=red", 'invalid connection option "colour"'),
+        ("connect_timeout=soon", "bad value for connect_timeout: 'soon'"),
+        ("port=99999", 'invalid port number: "99999"'),
+        ("options=-c colour=red", 'FATAL: unrecognized configuration parameter "colour"'),
+    ],
+)
+def test_what_libpq_does_not_take_is_named(emptied, more, why):
+    told = said(open_store, f"{emptied.url}&{more}")
+    assert f"cannot be reached ({why}); see that its server runs, and check" in told
+
+
 # Who is let in.
 
 
@@ -256,9 +270,11 @@ def test_an_encoding_that_cannot_hold_every_text_is_refused(server):
     assert "keeps its text as LATIN1; make the database anew with ENCODING 'UTF8'" in said(open_store, latin)
 
 
-def test_a_database_without_an_encoding_keeps_every_text(server, make_request, make_record):
+@pytest.mark.parametrize("asked", ["", "&client_encoding=latin1"])
+def test_a_database_without_an_encoding_keeps_every_text(server, make_request, make_record, asked):
     """Debian's own server has none where no language is set."""
-    plain = open_store(server.database("TEMPLATE template0 ENCODING SQL_ASCII LOCALE_PROVIDER libc LOCALE 'C'"))
+    url = server.database("TEMPLATE template0 ENCODING SQL_ASCII LOCALE_PROVIDER libc LOCALE 'C'")
+    plain = open_store(url + asked)
     record = make_record(make_request(label="Bücher \u4e66 \U0001f4da"), detail="é")
     plain.begin(record.request, record.started_at)
     plain.finish(judge_call(record))

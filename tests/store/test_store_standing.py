@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from booked import BOOKS, CALLEES, CALLER, CALLERS, CONTROL, HOUR, KINDS, OTHER, SECOND, a_call, books, rebuilt
+from databases import on_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from placed import START
@@ -227,6 +228,7 @@ for n in range(40):
 """
 
 
+@on_sqlite
 def test_two_processes_that_end_calls_of_one_number_lose_none(store, url):
     scripts = [FINISH.format(path=sys.path, url=url, me=me, turn=turn) for turn, me in enumerate("ab")]
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -353,7 +355,7 @@ def test_whatever_happens_the_books_are_what_all_calls_add_up_to(empty_store, st
         live(f"sqlite:///{shutil.copy(empty_store, Path(folder) / 'probe.db')}", steps)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=20, max_size=40))
 def test_whatever_happens_the_books_are_the_same_on_a_server(emptied, steps):
     emptied.empty()

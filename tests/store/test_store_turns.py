@@ -2,23 +2,21 @@
 
 import subprocess
 import sys
-from collections import defaultdict
 
+from booked import books
 from databases import on_postgresql
 from placed import START
 from sqlalchemy import func, select, text
 
 from probe.event import Event
-from probe.store.counts import _read as read_share
 from probe.store.locks import Lock, take_turn, take_turns_of
 from probe.store.outbox import queue
-from probe.store.schema import account, call, redress, share, stale, tally
+from probe.store.schema import call
 
 pytestmark = on_postgresql
 
 CALLERS = tuple(f"+120255501{n:02}" for n in range(4))
 HOOK = "https://hooks.example.com/"
-BOOKS = (account, tally, redress, stale)
 
 SETTING = """
 import random, sys, traceback
@@ -131,20 +129,9 @@ def setting(url):
     return SETTING.format(path=sys.path, callers=CALLERS, hook=HOOK, url=url)
 
 
-def books(store):
-    """All that calls add up to; of everybody's shares, what each caller's add up to."""
-    with store._database.reading() as connection:
-        found = {table.name: sorted(map(repr, connection.execute(select(table)))) for table in BOOKS}
-        total = defaultdict(lambda: [0] * 5)
-        for one in connection.execute(select(share)):
-            for key, counts in read_share(one.body).items():
-                total[one.caller, *key] = [a + b for a, b in zip(total[one.caller, *key], counts, strict=True)]
-    return found | {"share": {key: counts for key, counts in total.items() if any(counts)}}
-
-
 def test_processes_that_end_calls_of_the_same_callers_lose_nothing_and_never_wait_for_each_other(store, url):
     """Batches, control calls, late facts, refusals, reminders, all at once; a deadlock would be an error of one."""
-    scripts = [setting(url) + HAMMER.format(me=me, steps=25) for me in "ab"]
+    scripts = [setting(url) + HAMMER.format(me=me, steps=16) for me in "ab"]
     assert ["done\n"] * 2 == run_together(scripts)
     store.make_current()
     kept = books(store)
@@ -152,14 +139,14 @@ def test_processes_that_end_calls_of_the_same_callers_lose_nothing_and_never_wai
         ended = connection.execute(
             select(func.count()).select_from(call).where(call.c.ending != "guarded")
         ).scalar_one()
-        assert ended > 150
+        assert ended > 100
     store.rebuild_all(lambda *_: None)
     assert kept == books(store)
 
 
 def test_processes_that_refuse_the_same_plans_at_once_write_each_once(store, url):
     """In another order each: who inserts what another one has inserted would wait for him."""
-    said = run_together([setting(url) + REFUSE.format(me=me) for me in "abc"])
+    said = run_together([setting(url) + REFUSE.format(me=me) for me in "ab"])
     assert 300 == sum(map(int, said)), said
     assert 300 == len(store.refusals(START))
 
@@ -174,7 +161,7 @@ def test_processes_that_deliver_from_one_outbox_deliver_each_event_once_and_each
         queue(connection, events)
         connection.execute(text("CREATE TABLE posted (seq serial, id text)"))
     try:
-        assert ["done\n"] * 3 == run_together([setting(url) + POST] * 3)
+        assert ["done\n"] * 2 == run_together([setting(url) + POST] * 2)
         with store._database.reading() as connection:
             posted = connection.execute(text("SELECT id FROM posted ORDER BY seq")).scalars().all()
     finally:
