@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -189,10 +190,9 @@ def test_a_connection_closed_after_the_invite_keeps_the_invite():
 
 
 def test_calls_that_share_a_refused_connection_all_say_why():
-    with FarEnd(refuses, "tcp") as far:
-        port = far.port
-
-    details = [place(trunk(port, transport="tcp")).detail for _ in range(2)]
+    with socket.socket() as deaf:  # it keeps the port from everybody else, and nobody listens there
+        deaf.bind(("127.0.0.1", 0))
+        details = [place(trunk(deaf.getsockname()[1], transport="tcp")).detail for _ in range(2)]
 
     assert ["TCP connection failed: Connection refused"] * 2 == details
 
