@@ -23,7 +23,11 @@ Written = tuple[str, str, str]
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 _ACCOUNTS: Final = select(account.c.caller, account.c.network, account.c.body)
-_OF_KEYS: Final = _ACCOUNTS.where(tuple_(account.c.caller, account.c.network).in_(bindparam("keys", expanding=True)))
+# SQLite finds a pair by no index, but the callers by their key.
+_OF_KEYS: Final = _ACCOUNTS.where(
+    account.c.caller.in_(bindparam("callers", expanding=True)),
+    tuple_(account.c.caller, account.c.network).in_(bindparam("keys", expanding=True)),
+)
 # Both SQLite and PostgreSQL take these forms.
 _PUT_ACCOUNT: Final = text(
     "INSERT INTO account (caller, network, ruleset, state, body) VALUES (:caller, :network, :ruleset, :state, :body) "
@@ -31,7 +35,8 @@ _PUT_ACCOUNT: Final = text(
     "body = excluded.body"
 )
 _CASES: Final = select(redress).where(
-    tuple_(redress.c.caller, redress.c.blocker).in_(bindparam("keys", expanding=True))
+    redress.c.caller.in_(bindparam("callers", expanding=True)),
+    tuple_(redress.c.caller, redress.c.blocker).in_(bindparam("keys", expanding=True)),
 )
 _DROP_CASE: Final = delete(redress).where(
     redress.c.caller == bindparam("of_caller"), redress.c.blocker == bindparam("of_blocker")
@@ -47,7 +52,11 @@ def read_accounts(connection: Connection, callers: Collection[str] | None = None
 
 def read_bodies(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Written]:
     """Read the accounts of these callers on these networks (WHOLE is the one of all calls), as they are written."""
-    return [(*row,) for row in connection.execute(_OF_KEYS, {"keys": sorted(keys)})]
+    return [(*row,) for row in connection.execute(_OF_KEYS, _pairs(keys))]
+
+
+def _pairs(keys: Collection[tuple[str, str]]) -> dict[str, Any]:
+    return {"callers": sorted({caller for caller, _ in keys}), "keys": sorted(keys)}
 
 
 def read_account(written: Written) -> Account:
@@ -93,7 +102,7 @@ def read_cases(connection: Connection, caller: str | None) -> tuple[Case, ...]:
 
 def find_cases(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Case]:
     """Read the cases of these callers with these blockers."""
-    found = connection.execute(_CASES, {"keys": sorted(keys)})
+    found = connection.execute(_CASES, _pairs(keys))
     return {(one.caller, one.blocker): one for one in map(_read_case, found)}
 
 
