@@ -29,6 +29,7 @@ from datetime import timedelta
 from placed import BLOCKED, START, answered, refused
 from probe.errors import StoreError
 from probe.scenario.guard import Allowed, check, reach
+from probe.scenario.history import AlreadyPlanned
 from probe.scenario.scenario import Hours, Limits, Rate
 from probe.store import open_store
 from probe.store.store import tell_nothing
@@ -43,7 +44,8 @@ def planned(number):
     key, caller = f"plan {{number}}", CALLERS[number % len(CALLERS)]
     callee = f"+1202555{{2000 + number:04}}"
     numbers = dict(caller=caller, callee=callee, at=START + timedelta(seconds=number))
-    fields = dict(id=f"{{me}} {{key}}", plan_key=key, **numbers)
+    # Four calls a trunk: too few for ten blocks in a row, at which a trunk's breaker would keep plans from leaving.
+    fields = dict(id=f"{{me}} {{key}}", plan_key=key, trunk=f"trunk {{number % 20}}", **numbers)
     return refused(*BLOCKED, **fields) if number % 3 else answered(**fields)
 
 def ask(judged):
@@ -68,6 +70,7 @@ while numbers:
     some = list(map(planned, drawn))
     try:
         answers = store.admit_all(list(map(ask, some)))
+        assert {{None, AlreadyPlanned}} >= {{answer and type(answer) for answer in answers}}, answers
     except StoreError:
         print("trouble", flush=True)
         time.sleep(0.05)
