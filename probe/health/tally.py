@@ -3,9 +3,10 @@
 Counts add up in any order, so they are kept up to date call by call, and signals are found in them alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from math import log2
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -75,8 +76,13 @@ class Tally(NamedTuple):
     quiet: int
 
 
+_KINDS: Final = 16_384  # so many kinds of calls are remembered: where millions are added up, most are like others
+# All clocks have been whole quarters of an hour apart since 1972.
+_QUARTER_S: Final = 900
+
 _Row = tuple[str, Dimension, str]
 _Counts = tuple[int, int, int, int, int]
+_ONE_BLOCKED: Final = (0, 1, 0, 0, 0)
 
 
 class Tallies:
@@ -86,34 +92,43 @@ class Tallies:
         self.counts: dict[_Row, list[int]] = {}
 
     def add(self, call: Observation) -> None:
-        """Count one call."""
-        evidence, quiet = evidence_of(call.disposition), is_quiet(call)
-        through = int(evidence is Evidence.THROUGH)
-        declined = int(call.disposition is Disposition.USER_DECLINED)
-        counts = (1, int(evidence is Evidence.BLOCKED), through, declined, int(quiet))
-        for dimension, value in common(call):
-            self._add((call.caller, dimension, value), counts)
-        if quiet and call.final_ms is not None:
-            value = f"{call.callee} {octave_of(call.final_ms)}"
-            self._add((call.caller, Dimension.QUIET, value), (1, 0, through, 0, 1))
-        self._add_to_everybody(call, through and not quiet, counts)
+        """Count one call, for its caller ID and for everybody."""
+        self.add_to_caller(call)
+        self.add_to_everybody(call)
 
-    def _add_to_everybody(self, call: Observation, reached: int, counts: _Counts) -> None:
+    def add_to_caller(self, call: Observation) -> None:
+        """Count one call for its caller ID."""
+        counts = _counts_of(call)
+        self._add_all(_rows_of(call), counts)
+        if counts[4] and call.final_ms is not None:
+            value = f"{call.callee} {octave_of(call.final_ms)}"
+            self._add((call.caller, Dimension.QUIET, value), (1, 0, counts[2], 0, 1))
+
+    def add_to_everybody(self, call: Observation) -> None:
+        """Count one call for everybody."""
         if call.alerting_ms is not None:
             value = f"{call.callee} {step_of(call.alerting_ms)}"
             self._add((EVERYBODY, Dimension.ALERTING, value), (1, 0, 0, 0, 0))
-        calls, blocked, _, declined, quiet = counts
+        calls, blocked, through, declined, quiet = _counts_of(call)
         route = (EVERYBODY, Dimension.ROUTE, written(route_of(call)))
-        self._add(route, (calls, blocked, int(reached), declined, quiet))
+        self._add(route, (calls, blocked, int(through and not quiet), declined, quiet))
 
     def settle(self, refused: Observation, control: Observation) -> None:
-        """Count a refused call as blocked, where its control call says so."""
-        before, after = evidence_of(refused.disposition), settled(refused.disposition, control.disposition)
-        if after is before or after is not Evidence.BLOCKED:
-            return
-        for dimension, value in common(refused):
-            self._add((refused.caller, dimension, value), (0, 1, 0, 0, 0))
-        self._add((EVERYBODY, Dimension.ROUTE, written(route_of(refused))), (0, 1, 0, 0, 0))
+        """Count a refused call as blocked, where its control call says so, for its caller ID and for everybody."""
+        self.settle_for_caller(refused, control)
+        self.settle_for_everybody(refused, control)
+
+    def settle_for_caller(self, refused: Observation, control: Observation) -> None:
+        if _is_settled_as_blocked(refused, control):
+            self._add_all(_rows_of(refused), _ONE_BLOCKED)
+
+    def settle_for_everybody(self, refused: Observation, control: Observation) -> None:
+        if _is_settled_as_blocked(refused, control):
+            self._add((EVERYBODY, Dimension.ROUTE, written(route_of(refused))), _ONE_BLOCKED)
+
+    def _add_all(self, rows: Iterable[_Row], counts: _Counts) -> None:
+        for row in rows:
+            self._add(row, counts)
 
     def _add(self, row: _Row, counts: _Counts) -> None:
         found = self.counts.get(row)
@@ -170,30 +185,65 @@ def read_site(value: str) -> tuple[str, str]:
     return site, network
 
 
-def common(call: Observation) -> Iterator[tuple[Dimension, str]]:
-    """Say under what a call is counted for its caller ID; what is not known is left out, but for the trunk."""
-    yield Dimension.TRUNK, call.trunk  # even without a name: over the trunks all calls are added up
-    for dimension, value in (
-        (Dimension.NETWORK, call.network),
-        (Dimension.DESTINATION, call.callee),
-        (Dimension.CAMPAIGN, call.campaign),
-        (Dimension.LABEL, call.label),
-        (Dimension.LEAD_SOURCE, call.lead_source),
-        *((Dimension.TAG, tag) for tag in dict.fromkeys(call.tags)),
-    ):
-        if value:
-            yield dimension, value
-    local = local_time(call)
+@lru_cache(maxsize=_KINDS)
+def _counts(disposition: Disposition, *, quiet: bool) -> _Counts:
+    evidence = evidence_of(disposition)
+    declined = disposition is Disposition.USER_DECLINED
+    return 1, int(evidence is Evidence.BLOCKED), int(evidence is Evidence.THROUGH), int(declined), int(quiet)
+
+
+def _counts_of(call: Observation) -> _Counts:
+    return _counts(call.disposition, quiet=is_quiet(call))
+
+
+def _is_settled_as_blocked(refused: Observation, control: Observation) -> bool:
+    before, after = evidence_of(refused.disposition), settled(refused.disposition, control.disposition)
+    return after is not before and after is Evidence.BLOCKED
+
+
+def _rows_of(call: Observation) -> Iterator[_Row]:
+    """Say under what a call is counted for its caller ID."""
+    yield from _rows_of_kind(
+        call.caller,
+        call.trunk,
+        call.network,
+        call.callee,
+        call.campaign,
+        call.label,
+        call.lead_source,
+        call.tags,
+        call.site,
+    )
+    local = _local_at(*_where_and_when(call))
     if local is not None:
-        yield Dimension.HOUR, f"{local.hour:02} {_third(local)}"
-        yield Dimension.WEEKDAY, WEEKDAYS[local.weekday()]
-    yield Dimension.DAY, call.started_at.date().isoformat()
-    if call.site != LOCAL:
-        yield Dimension.SITE, f"{call.site} {call.network or ''}"
+        yield call.caller, Dimension.HOUR, local.hour
+        yield call.caller, Dimension.WEEKDAY, local.weekday
+    yield call.caller, Dimension.DAY, call.started_at.date().isoformat()
 
 
-def _third(at: datetime) -> int:
-    return at.toordinal() % THIRDS
+@lru_cache(maxsize=_KINDS)
+def _rows_of_kind(  # noqa: PLR0913, PLR0917 (what calls may have in common, but for the time)
+    caller: str,
+    trunk: str,
+    network: str | None,
+    callee: str,
+    campaign: str | None,
+    label: str | None,
+    lead_source: str | None,
+    tags: tuple[str, ...],
+    site: str,
+) -> tuple[_Row, ...]:
+    """Leave out what is not known, but for the trunk: over the trunks, even without a name, all calls are added up."""
+    named = (
+        (Dimension.NETWORK, network),
+        (Dimension.DESTINATION, callee),
+        (Dimension.CAMPAIGN, campaign),
+        (Dimension.LABEL, label),
+        (Dimension.LEAD_SOURCE, lead_source),
+        *((Dimension.TAG, tag) for tag in dict.fromkeys(tags)),
+        (Dimension.SITE, None if site == LOCAL else f"{site} {network or ''}"),
+    )
+    return ((caller, Dimension.TRUNK, trunk), *((caller, dimension, value) for dimension, value in named if value))
 
 
 def is_quiet(call: Observation) -> bool:
@@ -206,11 +256,37 @@ def is_quiet(call: Observation) -> bool:
     return call.disposition is Disposition.USER_BUSY or evidence_of(call.disposition) is Evidence.AMBIGUOUS
 
 
+class _Local(NamedTuple):
+    """When a call began at the called party, as the values of two dimensions."""
+
+    hour: str
+    weekday: str
+
+
 def local_time(call: Observation) -> datetime | None:
     """Give the time at the called party; None where its zone is not known, or several are possible that differ."""
+    zone = _zone_at(*_where_and_when(call))
+    return call.started_at.astimezone(zone) if zone else None
+
+
+def _where_and_when(call: Observation) -> tuple[tuple[str, ...], int]:
     zones = (call.timezone,) if call.timezone else zones_of(call.callee)
-    times = [call.started_at.astimezone(ZoneInfo(zone)) for zone in zones]
-    return times[0] if times and len({time.utcoffset() for time in times}) == 1 else None
+    return zones, int(call.started_at.timestamp()) // _QUARTER_S
+
+
+@lru_cache(maxsize=_KINDS)
+def _local_at(zones: tuple[str, ...], quarter: int) -> _Local | None:
+    zone = _zone_at(zones, quarter)
+    if zone is None:
+        return None
+    at = datetime.fromtimestamp(quarter * _QUARTER_S, zone)
+    return _Local(f"{at.hour:02} {at.toordinal() % THIRDS}", WEEKDAYS[at.weekday()])
+
+
+def _zone_at(zones: tuple[str, ...], quarter: int) -> ZoneInfo | None:
+    found = [ZoneInfo(zone) for zone in zones]
+    offsets = {datetime.fromtimestamp(quarter * _QUARTER_S, zone).utcoffset() for zone in found}
+    return found[0] if len(offsets) == 1 else None
 
 
 def step_of(ms: float) -> int:

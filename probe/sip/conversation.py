@@ -121,7 +121,7 @@ def _read(messages: Sequence[Message]) -> tuple[list[_Asked], list[_Answer]]:
         elif message.direction is Direction.RECEIVED:
             response = read_response(message.raw)
             if response.status is not None:
-                answers.append(_Answer(message, response, response.status, _cseq(response.header("cseq"))))
+                answers.append(_Answer(message, response, response.status, read_cseq(response.header("cseq"))))
     return asked, answers
 
 
@@ -130,7 +130,7 @@ def _our_invite(asked: list[_Asked], answers: list[_Answer]) -> tuple[str | None
     invites = [a.request for a in asked if a.message.direction is Direction.SENT and _opens_call(a.request)]
     if invites:
         call_id = invites[0].header("call-id")
-        numbers = [_cseq(i.header("cseq"))[0] for i in invites if i.header("call-id") == call_id]
+        numbers = [read_cseq(i.header("cseq"))[0] for i in invites if i.header("call-id") == call_id]
     else:
         known = [a for a in answers if a.cseq[1] == "INVITE"]
         call_id = next((a.response.header("call-id") for a in known if a.response.header("call-id")), None)
@@ -139,7 +139,7 @@ def _our_invite(asked: list[_Asked], answers: list[_Answer]) -> tuple[str | None
 
 
 def _opens_call(request: Request) -> bool:
-    return request.method == "INVITE" and _tag(request.header("to")) is None
+    return request.method == "INVITE" and tag_of(request.header("to")) is None
 
 
 def _is_of_call(said: Request | Response, call_id: str | None) -> bool:
@@ -155,15 +155,16 @@ def _answers_invite(answer: _Answer, number: int | None) -> bool:
     return method == "INVITE" and (number is None or sent == number)
 
 
-def _cseq(value: str | None) -> tuple[int | None, str]:
+def read_cseq(value: str | None) -> tuple[int | None, str]:
+    """Give the number and the method of a CSeq value (RFC 3261 s20.16); None and nothing of one that is malformed."""
     parts = (value or "").split()
     if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) <= 10):  # noqa: PLR2004 - a number and a method; 32 bits are 10 digits
         return None, ""
     return int(parts[0]), parts[1]
 
 
-def _tag(address: str | None) -> str | None:
-    """Give the tag parameter of a From or To value; only what follows the `>` is a header parameter."""
+def tag_of(address: str | None) -> str | None:
+    """Give the tag parameter of a From or To value, or None; only what follows the `>` is a header parameter."""
     for param in (address or "").rpartition(">")[2].split(";")[1:]:
         name, _, value = param.partition("=")
         if name.strip().lower() == "tag":
@@ -187,7 +188,7 @@ def _provisional(ours: list[_Answer], final: _Answer | None) -> tuple[Provisiona
             continue
         response = answer.response
         sdp = has_sdp(response.headers, response.body, cut=answer.message.cut)
-        once = (answer.status, response.phrase, _tag(response.header("to")), response.header("rseq"), sdp)
+        once = (answer.status, response.phrase, tag_of(response.header("to")), response.header("rseq"), sdp)
         if once not in seen:
             seen.add(once)
             kept.append(Provisional(status=answer.status, phrase=response.phrase, at_ms=answer.message.at_ms, sdp=sdp))

@@ -15,7 +15,7 @@ from probe.health.tally import EVERYBODY
 from probe.store.counts import add_missing, read_missing
 from probe.store.database import Database
 from probe.store.judging import Range, judge_range, old_ranges, ranges
-from probe.store.rebuild import rebuild_apart
+from probe.store.rebuild import rebuild_apart, rebuild_together
 from probe.store.schema import account, call, redress, stale, tally
 from probe.store.stale import ALL_STALE, read_stale, stale_among
 
@@ -25,6 +25,7 @@ TellProgress = Callable[[str, int, int], None]
 
 # So many calls take longer than processes take to start.
 _MUCH: Final = 20_000
+_MOST_CALLERS: Final = 10_000  # parameters of one statement
 # With a limit, even one that is never met, processes are spawned and not forked: no connection goes into them.
 _TASKS: Final = 2**31
 
@@ -79,7 +80,21 @@ def _make(  # noqa: PLR0913 (what is judged how, whose calls are added up, who i
     """
     with _processes(database) if much else nullcontext(partial(_in_turn, database)) as work:
         _do(work(judge, parts), "calls judged", [part.calls for part in parts], tell_progress)
-        _do(work(rebuild_apart, callers), "caller IDs added up", [1] * len(callers), tell_progress)
+        shares = _shares(callers) if much else [[caller] for caller in callers]
+        add_up = rebuild_together if much else _rebuild_alone
+        _do(work(add_up, shares), "caller IDs added up", list(map(len, shares)), tell_progress)
+
+
+def _rebuild_alone(database: Database, share: Sequence[str]) -> None:
+    for caller in share:
+        rebuild_apart(database, caller)
+
+
+def _shares(callers: Sequence[str]) -> list[Sequence[str]]:
+    """Deal callers out, one share for each core: a share takes a pass over all calls."""
+    count = max(os.cpu_count() or 1, -(-len(callers) // _MOST_CALLERS))
+    size = max(1, -(-len(callers) // count))
+    return [callers[at : at + size] for at in range(0, len(callers), size)]
 
 
 def _do(work: Iterable[None], what: str, sizes: Sequence[int], tell_progress: TellProgress) -> None:

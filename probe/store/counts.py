@@ -6,7 +6,6 @@ so one caller's calls can be added up again without those of all others, and no 
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC
 from operator import add
 from typing import Final
 
@@ -50,13 +49,27 @@ Parts = dict[tuple[str, str], Tallies]
 """Counts, apart by the caller that they come from, and by the name of a part: what no other part of theirs has."""
 
 
-def part_of_day(parts: Parts, one: Observation) -> Tallies:
-    """Give the counts that a call belongs to where all of a caller's are made again: those of its day (UTC)."""
-    key = (one.caller, one.started_at.astimezone(UTC).date().isoformat())
-    found = parts.get(key)
-    if found is None:
-        found = parts[key] = Tallies()
-    return found
+class AllOf:
+    """Adds up all calls of a caller: everybody's counts apart by their day (UTC), which are the parts of its share."""
+
+    def __init__(self, caller: str) -> None:
+        self._caller, self._own = caller, Tallies()
+        self.parts: Parts = {(caller, ""): self._own}
+
+    def add(self, call: Observation) -> None:
+        self._own.add_to_caller(call)
+        self._of_day(call).add_to_everybody(call)
+
+    def settle(self, refused: Observation, control: Observation) -> None:
+        self._own.settle_for_caller(refused, control)
+        self._of_day(refused).settle_for_everybody(refused, control)
+
+    def _of_day(self, call: Observation) -> Tallies:
+        key = self._caller, call.started_at.date().isoformat()
+        found = self.parts.get(key)
+        if found is None:
+            found = self.parts[key] = Tallies()
+        return found
 
 
 def add_counts(connection: Connection, parts: Parts) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, func, select
@@ -41,6 +42,11 @@ _LAST_CONTROLS: Final = (
     .group_by(call.c.control_of)
 )
 _OF_CALLER: Final = _OBSERVED.where(call.c.caller == bindparam("caller")).order_by(_PLACE, call.c.id)
+# A caller's calls lie all over the tables: those of many are found sooner in one pass over all than one by one by the
+# index, which an expression keeps a database from.
+_OF_CALLERS: Final = _OBSERVED.where((call.c.caller + "").in_(bindparam("callers", expanding=True))).order_by(
+    call.c.caller, _PLACE, call.c.id
+)
 _refused = call.alias("refused")
 _CONTROLS_OF: Final = (
     _OBSERVED.join(_refused, _refused.c.id == call.c.control_of)
@@ -78,6 +84,14 @@ def read_observations(connection: Connection, caller: str, since: datetime | Non
     """Read what the calls of a caller say, in the order in which their ends became known, page by page."""
     chosen = _OF_CALLER if since is None else _OF_CALLER.where(call.c.started_at >= since)
     return map(_observation, connection.execute(chosen, {"caller": caller}, execution_options={"yield_per": PAGE}))
+
+
+def read_all_observations(
+    connection: Connection, callers: Collection[str]
+) -> Iterator[tuple[str, Iterator[Observation]]]:
+    """Read what the calls of many callers say in one pass: caller by caller, each one's in the same order."""
+    found = connection.execute(_OF_CALLERS, {"callers": list(callers)}, execution_options={"yield_per": PAGE})
+    return groupby(map(_observation, found), key=attrgetter("caller"))
 
 
 def read_controls(connection: Connection, caller: str) -> list[Observation]:

@@ -1,7 +1,7 @@
 """A caller ID in; what all its calls add up to, made again from the calls, out."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,9 +20,9 @@ from probe.store.accounts import (
     read_cases,
     replace_cases,
 )
-from probe.store.counts import Parts, part_of_day, replace_counts
+from probe.store.counts import AllOf, Parts, replace_counts
 from probe.store.database import Database
-from probe.store.facts import read_controls, read_observations
+from probe.store.facts import read_all_observations, read_controls, read_observations
 from probe.store.judging import Opinion, judge_old_of, put_opinions
 from probe.store.locks import take_turns_of
 from probe.store.stale import Version, unmark, version_of
@@ -56,6 +56,18 @@ def rebuild_apart(database: Database, caller: str) -> None:
     _rebuild_apart(database, caller, _replace)
 
 
+def rebuild_together(database: Database, callers: Collection[str]) -> None:
+    """Do the same for many callers in one pass over their calls, whose opinions are of today's ruleset already."""
+    left = set(callers)
+    with database.reading() as connection:
+        for caller, calls in read_all_observations(connection, callers):
+            made = _add_up(connection, caller, calls)
+            if _write_if_it_holds(database, made, _replace):
+                left.discard(caller)
+    for caller in sorted(left):  # those to whom a call was added meanwhile, and those that have no calls any more
+        rebuild_apart(database, caller)
+
+
 def rebuild_and_tell(database: Database, caller: str, then: Then) -> None:
     """Do the same, and then in the same transaction what is to be done about the standings that changed."""
     _rebuild_apart(database, caller, lambda connection, made: then(connection, _replace_and_compare(connection, made)))
@@ -67,14 +79,20 @@ def _rebuild_apart(database: Database, caller: str, write: Callable[[Connection,
         with database.reading() as connection:
             judge_old_of(connection, caller, partial(_put_apart, database))
         with database.reading() as connection:
-            made = _add_up(connection, caller)
-        with database.writing() as connection:
-            take_turns_of(connection, [caller])
-            if version_of(connection, caller) == made.version:
-                write(connection, made)
-                return
+            made = _add_up(connection, caller, read_observations(connection, caller))
+        if _write_if_it_holds(database, made, write):
+            return
     with database.writing() as connection:
         write(connection, _add_up_alone(connection, caller))
+
+
+def _write_if_it_holds(database: Database, made: Sum, write: Callable[[Connection, Sum], None]) -> bool:
+    with database.writing() as connection:
+        take_turns_of(connection, [made.caller])
+        holds = version_of(connection, made.caller) == made.version
+        if holds:
+            write(connection, made)
+        return holds
 
 
 def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
@@ -85,32 +103,34 @@ def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
 def _add_up_alone(connection: Connection, caller: str) -> Sum:
     take_turns_of(connection, [caller])
     judge_old_of(connection, caller, partial(put_opinions, connection))
-    return _add_up(connection, caller)
+    return _add_up(connection, caller, read_observations(connection, caller))
 
 
-def _add_up(connection: Connection, caller: str) -> Sum:
+def _add_up(connection: Connection, caller: str, calls: Iterable[Observation]) -> Sum:
     version = version_of(connection, caller)
-    accounts, parts, noticed = Accounts(), Parts(), list[Observation]()
-    for refused, one in _in_order(connection, caller):
+    accounts, counts, noticed = Accounts(), AllOf(caller), list[Observation]()
+    for refused, one in _in_order(read_controls(connection, caller), calls):
         if refused is not None:
             accounts.settle(refused, one)
-            part_of_day(parts, refused).settle(refused, one)
+            counts.settle(refused, one)
             continue
         accounts.add(one)
-        part_of_day(parts, one).add(one)
+        counts.add(one)
         if one.contacts is not None:
             noticed.append(one)
-    return Sum(caller=caller, version=version, accounts=accounts, parts=parts, noticed=tuple(noticed))
+    return Sum(caller=caller, version=version, accounts=accounts, parts=counts.parts, noticed=tuple(noticed))
 
 
-def _in_order(connection: Connection, caller: str) -> Iterator[tuple[Observation | None, Observation]]:
+def _in_order(
+    found: Iterable[Observation], calls: Iterable[Observation]
+) -> Iterator[tuple[Observation | None, Observation]]:
     """Give a caller's calls, and each control call with the call of theirs that it settles, in the order of adding.
 
     A control call settles what had ended before it.
     """
-    controls = deque(read_controls(connection, caller))
+    controls = deque(found)
     settled, ended = {one.control_of for one in controls}, dict[str | None, Observation]()
-    for one in read_observations(connection, caller):
+    for one in calls:
         while controls and _place(controls[0]) < _place(one):
             yield from _settling(controls.popleft(), ended)
         yield None, one

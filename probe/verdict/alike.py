@@ -1,11 +1,13 @@
 """The times of a call in; as much of them as any rule asks for, out: a few yes and no."""
 
-from probe.verdict.rules import PERSON_MS, RING_OUT_MS
+from probe.verdict.rules import DROPPED_MS, PERSON_MS, RING_OUT_MS
 
 Pattern = tuple[bool, ...]
 
 
-def pattern_of(alerting_ms: float | None, early_media_ms: float | None, final_ms: float | None) -> Pattern:
+def pattern_of(
+    alerting_ms: float | None, early_media_ms: float | None, final_ms: float | None, talk_ms: float | None = None
+) -> Pattern:
     """Give what two calls have to have in common to be judged alike, if all else that was heard of them is equal.
 
     So many calls can be judged by one of them. A rule that asks for more than this has to be told of here; a test
@@ -20,4 +22,6 @@ def pattern_of(alerting_ms: float | None, early_media_ms: float | None, final_ms
         ringing_ms >= 0,
         ringing_ms >= PERSON_MS,
         ringing_ms >= RING_OUT_MS,
+        talk_ms is not None,
+        talk_ms is not None and talk_ms < DROPPED_MS,
     )

@@ -11,12 +11,11 @@ from probe.verdict.disposition import Confidence, Disposition
 from probe.verdict.evidence import evidence
 from probe.verdict.heard import Case, Heard, look_at
 from probe.verdict.notice import Notice, find_analytics
-from probe.verdict.rules import find
+from probe.verdict.rules import DROPPED_MS, find
 
 # A change of any rule or table of this room changes this name, so that stored verdicts are known to be old.
 RULESET = "1"
 
-DROPPED_MS = 1_000
 _MOST_FLAGS = 64  # a response with more faults than these was made to harm
 
 # Registered Reason protocols (IANA); others may be ignored (RFC 3326 s2) and are never believed.

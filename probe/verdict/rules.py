@@ -17,6 +17,7 @@ from probe.verdict.notice import NETWORK_BLOCKED, Conformance
 # Start values, to be tuned by experience: how long a person needs to decline, and a phone to ring out.
 PERSON_MS = 1_500
 RING_OUT_MS = 1_500
+DROPPED_MS = 1_000
 
 _DECLINE = 603
 # Phrases that say no more than the code does.

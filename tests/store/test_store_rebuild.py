@@ -248,8 +248,8 @@ def test_what_comes_in_between_reading_and_writing_is_not_lost(kept, monkeypatch
     before, add_up, numbers = calls_of(kept, CALLER), rebuild._add_up, iter(range(100, 100 + times))
     bring(kept, a_call(99, caller=CALLER))
 
-    def with_more(connection, caller):
-        made = add_up(connection, caller)
+    def with_more(connection, caller, calls):
+        made = add_up(connection, caller, calls)
         number = next(numbers, None)
         if number is not None and not connection.get_execution_options().get("writes"):
             monkeypatch.setattr(rebuild, "_add_up", add_up)
@@ -261,6 +261,21 @@ def test_what_comes_in_between_reading_and_writing_is_not_lost(kept, monkeypatch
     kept.make_current([CALLER])
     came = sum(record.request.caller == CALLER for record in kept.calls(messages=False))
     assert before + 1 < came == calls_of(kept, CALLER)
+
+
+def test_what_comes_in_while_many_are_added_up_in_one_pass_is_not_lost(kept, monkeypatch):
+    """A call is added to the accounts of a caller ID that has been read, and is not written yet."""
+    before, add_up, numbers = calls_of(kept, CALLER), rebuild._add_up, iter([100])
+
+    def with_more(connection, caller, calls):
+        made, number = add_up(connection, caller, calls), next(numbers, None)
+        if number is not None:
+            finish(kept, a_call(number, caller=caller))
+        return made
+
+    monkeypatch.setattr(rebuild, "_add_up", with_more)
+    rebuild.rebuild_together(kept._database, [CALLER])
+    assert before + 1 == calls_of(kept, CALLER)
 
 
 # Another schema.
@@ -315,7 +330,7 @@ def test_calls_that_are_alike_are_judged_as_each_would_be(sample):
         for rings_ms in (None, 80.0, 2_000.0):
             for final_ms in TIMES * 2:
                 record = heard(sample.read_bytes(), rings_ms, final_ms, ending)
-                assert rows.opinion_row(judge_call(record)) == judge.opinion(record)
+                assert rows.opinion_row(judge_call(record)) == judge.opinion(record.request.id, record)
 
 
 def heard(raw, rings_ms, final_ms, ending):
