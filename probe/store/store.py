@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, and_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from probe.call import CallRecord, CallRequest, Ending
+from probe.call import CallRecord, CallRequest, Card, Ending
 from probe.errors import StoreError
 from probe.event import Event
 from probe.health import Case, Change, Observation, Standing, Tally, in_whole
@@ -43,10 +42,6 @@ from probe.store.telling import Tell, read_reminders, tell_of
 
 _REFUSALS = 500
 _TOLD_AT_ONCE = 5
-
-# Statements of every call, made once: making one takes longer than running it.
-_BEGIN_CALL = insert(call)
-_FIND_PLAN = select(call.c.id).where(call.c.plan_key == bindparam("key"))
 
 # What setting up and clearing a call may take on top of ringing and holding.
 _SLACK = timedelta(seconds=60)
@@ -182,9 +177,8 @@ class Store:
             return read_holder(connection, now)
 
     def begin(self, request: CallRequest, started_at: datetime) -> bool:
-        """Write the attempt, on the disk before this returns; False says that this planned call was begun before."""
-        with self._database.writing() as connection:
-            return _begin(connection, request, started_at)
+        """Write the attempt of a call without limits, on the disk before this returns; False says that it was there."""
+        return self.admit_all([(request, started_at, lambda _: None, None)]) == [None]
 
     def finish(self, judged: JudgedCall, tell: Tell = tell_nothing, endpoint: str | None = None) -> tuple[Change, ...]:
         """Write the end of one call, as `finish_all` does of several. Raises StoreError if it was not begun."""
@@ -223,6 +217,11 @@ class Store:
         judged = [judge_call(refused_record(refusal, now)) for refusal in refusals]
         with self._database.writing() as connection:
             return write_refusals(connection, judged)
+
+    def keep_card(self, call_id: str, card: Card) -> None:
+        """Write what came of the card that a call's 608 names; the call has its end by then."""
+        with self._database.writing() as connection:
+            connection.execute(update(call).where(call.c.id == call_id).values(card=rows.card_json(card)))
 
     def refusals(self, since: datetime) -> tuple[Refused, ...]:
         """Give what the guard refused and what was not placed since then, the newest first."""
@@ -387,19 +386,6 @@ class Store:
                 return
             after = _beyond(records[-1], newest_first=newest_first)
             left = None if left is None else left - size
-
-
-def _begin(connection: Connection, request: CallRequest, started_at: datetime) -> bool:
-    row = rows.request_row(request) | {"started_at": started_at}
-    try:
-        # PostgreSQL goes on after an error only from a savepoint.
-        with connection.begin_nested():
-            connection.execute(_BEGIN_CALL, row)
-    except IntegrityError:
-        if connection.execute(_FIND_PLAN, {"key": request.plan_key}).first() is None:
-            raise
-        return False
-    return True
 
 
 def _ordered(chosen: Select[tuple[object, ...]], *, newest_first: bool) -> Select[tuple[object, ...]]:
