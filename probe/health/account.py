@@ -56,13 +56,13 @@ class Account:
         """When the last of the calls ended, control calls among them."""
         return _read(self._ended)
 
-    def add(self, call: Observation) -> None:
-        """Add a call that has ended."""
-        at, disposition = _written(call.started_at), call.disposition
+    def add(self, call: Observation, at: int, ended: int, evidence: Evidence) -> None:
+        """Add a call that has ended; its moments, as an account has them, are given with it."""
+        disposition = call.disposition
         self._dispositions[disposition] = self._dispositions.get(disposition, 0) + 1
         self._last_call = max(self._last_call, at)
-        self._ended = max(self._ended, _written(call.ended_at))
-        self._weigh(call, at, evidence_of(disposition))
+        self._ended = max(self._ended, ended)
+        self._weigh(call, at, evidence)
         if call.contacts is not None:
             self._fold(call.contacts, at)
 
@@ -214,8 +214,9 @@ class Accounts:
 
     def add(self, call: Observation) -> None:
         """Add a call to its caller ID on its network, and as a whole."""
+        at, ended, evidence = _written(call.started_at), _written(call.ended_at), evidence_of(call.disposition)
         for account in self.of(call):
-            account.add(call)
+            account.add(call, at, ended, evidence)
 
     def settle(self, refused: Observation, control: Observation) -> None:
         """Weigh a refused call again, now that its control call has ended."""
