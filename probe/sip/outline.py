@@ -4,24 +4,19 @@ Millions of calls are made of the same few exchanges. Those with the same outlin
 can be read for all.
 """
 
-import re
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from probe.call import Direction, Message
 from probe.sip.conversation import Timing, read_cseq, tag_of
 
-# Lines of ASCII that end as they should, each a field of its own.
-_USUAL: Final = re.compile(rb"(?:[^\r\n\x80-\xff]++(?:\r\n(?![ \t])|\Z))++")
-# The first hold names, addresses and numbers from which nothing is read; of the others it is only asked which of a
-# call's are the same (RFC 3261 s20; their compact forms: s7.3.3).
-_OWN: Final = re.compile(
-    rb"""\r\n(?:
-    (?: via | v | from | f | contact | m | record-route | route | max-forwards | date ) [ \t]*: [^\r\n]*+
-    | ( call-id | i | to | t | rseq | cseq ) [ \t]*: ([^\r\n]*+)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
+_BLANKS: Final = b" \t\r"
+# Names, addresses and numbers from which nothing is read (RFC 3261 s20; the compact forms: s7.3.3).
+_UNREAD: Final = frozenset(
+    [b"via", b"v", b"from", b"f", b"contact", b"m", b"record-route", b"route", b"max-forwards", b"date"]
 )
+# Of these it is only asked which of a call's are the same.
 _COMPARED: Final[dict[bytes, tuple[str, Callable[[str], str | None]]]] = {
     b"call-id": ("call-id", str.strip),
     b"i": ("call-id", str.strip),
@@ -29,7 +24,10 @@ _COMPARED: Final[dict[bytes, tuple[str, Callable[[str], str | None]]]] = {
     b"t": ("tag", tag_of),
     b"rseq": ("rseq", str.strip),
 }
+_CSEQ: Final = b"cseq"
 _SDP: Final = b"application/sdp"
+_DROPPED: Final = b""
+_NAMES: Final = 256
 _NO_BODY: Final = (0, False, False)
 
 Outline = tuple[Hashable, ...]
@@ -83,10 +81,9 @@ class _Marks:
         self._first: int | None = None
 
     def of_field(self, name: bytes, value: str) -> Hashable:
-        compared = _COMPARED.get(name)
-        if compared is None:
+        if name == _CSEQ:
             return self._of_cseq(value)
-        what, part = compared
+        what, part = _COMPARED[name]
         return what, self._of_value(what, part(value))
 
     def _of_value(self, what: str, value: str | None) -> int | None:
@@ -107,17 +104,47 @@ class _Marks:
 
 def _of_message(message: Message, place: int, marks: _Marks) -> Outline | None:
     head, _, body = message.raw.partition(b"\r\n\r\n")
-    if not _USUAL.fullmatch(head):
+    lines = head.split(b"\r\n")
+    if not _is_usual(head, lines):
         return None
-    start, line_end, fields = head.partition(b"\r\n")
-    parts = _OWN.split(line_end + fields)
-    compared = [
-        marks.of_field(name.lower(), value.decode())
-        for name, value in zip(parts[1::3], parts[2::3], strict=True)
-        if name
+    start, *fields = lines
+    outline: list[Hashable] = [
+        place,
+        message.direction is Direction.SENT,
+        message.cut,
+        _of_start(start),
+        _of_body(body),
     ]
-    sent = message.direction is Direction.SENT
-    return (place, sent, message.cut, _of_start(start), tuple(parts[::3]), tuple(compared), _of_body(body))
+    for line in fields:
+        name, colon, value = line.partition(b":")
+        known = _known(name)
+        if known is None or not colon:
+            outline.append(line)
+        elif known is not _DROPPED:
+            outline.append(marks.of_field(known, value.decode()))
+    return tuple(outline)
+
+
+@lru_cache(maxsize=_NAMES)
+def _known(name: bytes) -> bytes | None:
+    """Give the name in lower case if what follows it is not kept as it is."""
+    found = name.rstrip(_BLANKS).lower()
+    if found in _UNREAD:
+        return _DROPPED
+    return found if found in _COMPARED or found == _CSEQ else None
+
+
+def _is_usual(head: bytes, lines: Sequence[bytes]) -> bool:
+    """Say whether a head is ASCII, and each of its lines ends as it should and is a field of its own."""
+    joined = b"".join(lines)
+    return (
+        head.isascii()
+        and b"\n " not in head
+        and b"\n\t" not in head
+        and b"\r" not in joined
+        and b"\n" not in joined
+        and lines[0] != b""
+    )
 
 
 def _of_start(start: bytes) -> tuple[bytes, ...]:
