@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from probe.expectation import Expectation
+from probe.trunk import Srtp
 
 LOCAL: Final = "local"
 """The site of calls that this machine places for itself; those of other sites stand in the ledger."""
@@ -36,9 +37,9 @@ class Direction(StrEnum):
 class Message:
     """One SIP message of a call, as it went over the transport.
 
-    `at_ms` counts from the first INVITE on the wire. `raw` is kept to the byte, except that the values of
-    Authorization and Proxy-Authorization are cut. `cut` says that only the head of the message could be kept
-    (too large for the SIP library). Addresses are `host:port` (`[host]:port` for IPv6).
+    `at_ms` counts from the first INVITE on the wire. `raw` is kept to the byte, except for what would open anything:
+    see `probe.sip.blanked`. `cut` says that only the head of the message could be kept (too large for the SIP
+    library). Addresses are `host:port` (`[host]:port` for IPv6).
     """
 
     at_ms: float
@@ -52,11 +53,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """What flowed while an answered call was held: packets each way and the codec agreed on."""
+    """What flowed while an answered call was held: packets each way and the codec agreed on; `encrypted` as SRTP."""
 
     codec: str | None
     rtp_sent: int
     rtp_received: int
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """How the trunk of a call was set: whether its certificate was to be checked (None without TLS), and SRTP."""
+
+    tls_verify: bool | None
+    srtp: Srtp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +120,37 @@ class Digest:
     sip_call_id: str | None = None
 
 
+class CardState(StrEnum):
+    """Whether what a card says can be believed to come from its signer."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"  # nothing was fetched, or nobody answered: it is not known
+    REFUSED = "refused"  # it is forged, stale or badly made, or stands where we do not ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What came of the signed card that a 608 names (RFC 8688), as it was found at `at`, once.
+
+    Its signature holds for a minute and for the roots that were trusted then, so it is not checked again. `why` is a
+    sentence unless it is verified; `jws` and `certificates` (PEM) are what was fetched if it is, a character for each
+    byte.
+    """
+
+    uri: str
+    at: datetime
+    state: CardState
+    why: str | None = None
+    jws: str | None = None
+    certificates: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """What happened. `detail` is our own or the library's word for why nothing could be asked; never a status.
 
-    `imported` names where the facts come from, if another program placed the call.
+    `imported` names where the facts come from, if another program placed the call. `security` is None for such a call,
+    and for one that was not dialled.
     """
 
     request: CallRequest
@@ -126,3 +162,5 @@ class CallRecord:
     media: Media | None = None
     digest: Digest | None = None
     imported: str | None = None
+    security: Security | None = None
+    card: Card | None = None

@@ -20,11 +20,12 @@ from pydantic import (
 )
 from pydantic.json_schema import GenerateJsonSchema
 
-from probe.call import Ending
+from probe.call import CallRecord, CardState, Ending
 from probe.expectation import describe
 from probe.health import Standing, State
 from probe.judged import JudgedCall
 from probe.sip import Response
+from probe.trunk import Srtp
 from probe.verdict import Confidence, Conformance, Disposition, Notice, Verdict, next_steps
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -102,6 +103,21 @@ class TimingDocument(_Document):
     talk_ms: Millis | None = Field(description="from the answer to the BYE")
 
 
+class CardDocument(_Document):
+    """The signed card of a 608 (RFC 8688). It has contacts once it is verified; they are the far end's words still."""
+
+    uri: Text = Field(description="where it stands, as the 608 says")
+    state: CardState = Field(description="unverified: not fetched, or nobody answered; refused: it proves nothing")
+    why: Text | None = Field(description="the reason, in words; null once it is verified")
+    fn: Text | None = Field(description="the name on the card")
+    url: tuple[Text, ...] = Field(description="where to complain")
+    tel: tuple[Text, ...] = Field(description="where to complain")
+    email: tuple[Text, ...] = Field(description="where to complain")
+    adr: tuple[Text, ...] = Field(description="where to complain")
+    iat: int | None = Field(description="when it was signed, in seconds since 1970")
+    flaws: tuple[Text, ...] = Field(description="what is wrong with its contacts")
+
+
 class NoticeDocument(_Document):
     """What the blocker says of itself. Text from the network: show it, never open, call or mail it unseen."""
 
@@ -114,6 +130,7 @@ class NoticeDocument(_Document):
     email: Text | None = Field(description="where to complain")
     id: Text | None = Field(description="the blocker's own reference")
     location: Text | None = Field(description="which network refused: LN, TN, RLN, LPN or RPN")
+    card: CardDocument | None = Field(description="the signed card that a 608 names; null where none is named")
 
 
 class VerdictDocument(_Document):
@@ -123,6 +140,14 @@ class VerdictDocument(_Document):
     confidence: Confidence = Field(description="certain: the standard says so")
     because: tuple[Text, ...] = Field(description="the evidence, a sentence each")
     flags: tuple[Text, ...] = Field(description="what else was seen, for machines")
+
+
+class SecurityDocument(_Document):
+    """How the trunk of a call was set to protect it, and whether its media was encrypted."""
+
+    tls_verify: bool | None = Field(description="the trunk's certificate was to be checked; null without TLS")
+    srtp: Srtp = Field(description="what the trunk asks for")
+    media_encrypted: bool | None = Field(description="the media went as SRTP; null where there was none")
 
 
 class CallDocument(_Document):
@@ -157,6 +182,7 @@ class CallDocument(_Document):
     imported: Text | None = Field(description="where the facts come from, if another program placed the call")
     lead_source: Text | None = Field(description="of the caller ID, from the scenario")
     tags: tuple[Text, ...] = Field(description="of the caller ID, from the scenario")
+    security: SecurityDocument | None = Field(description="null for a call that was not dialled, or not by us")
 
 
 class ExplainDocument(_Document):
@@ -352,6 +378,17 @@ def call_document(judged: JudgedCall, *, control: str | None = None) -> CallDocu
         imported=record.imported,
         lead_source=request.lead_source,
         tags=request.tags,
+        security=_security(record),
+    )
+
+
+def _security(record: CallRecord) -> SecurityDocument | None:
+    if record.security is None:
+        return None
+    return SecurityDocument(
+        tls_verify=record.security.tls_verify,
+        srtp=record.security.srtp,
+        media_encrypted=record.media.encrypted if record.media else None,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
 
 STANDING_CHANGED: Final = "number.standing_changed"
@@ -27,7 +28,8 @@ class Endpoint:
     """Where events go. `name` is the URL as written in the scenario file, before `${NAME}` is filled in.
 
     The name is what is stored and printed. `url` and `secret` may hold secrets and are neither. `remind_every_s` is how
-    often it is told again of a number that stays blocked; None is never.
+    often it is told again of a number that stays blocked; None is never. `private_networks` are those that it may be
+    in, beside this machine.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Endpoint:
     secret: str = field(repr=False)
     types: frozenset[str]
     remind_every_s: int | None = None
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 class DeliveryState(StrEnum):

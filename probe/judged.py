@@ -9,7 +9,7 @@ from probe.sip import Conversation, read_conversation
 from probe.sip.conversation import Provisional, Timing
 from probe.sip.reason import read_reasons, written
 from probe.sip.response import Response, response_of
-from probe.verdict import Disposition, Heard, Notice, Verdict, judge
+from probe.verdict import Disposition, Heard, Notice, Verdict, judge, with_card
 
 # What names a call's route and its parties, and nothing that a verdict asks for (RFC 3261 s20).
 _ROUTING: Final = frozenset(
@@ -53,7 +53,7 @@ def judge_call(record: CallRecord) -> JudgedCall:
     return JudgedCall(
         record=record,
         conversation=conversation,
-        notice=verdict.notice,
+        notice=with_card(verdict.notice, record.card) if verdict.notice and record.card else verdict.notice,
         verdict=verdict,
         as_expected=_as_expected(record, verdict, timing.final_ms),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from probe.call import CallRequest
+from probe.call import CallRequest, Card
 from probe.errors import StoreError
 from probe.event import Event
 from probe.health import Change, Standing, Tally
@@ -42,6 +42,7 @@ class Store(Protocol):
     def admit_all(self, asked: Sequence[Asked]) -> Sequence[Answer]: ...
     def finish_all(self, ended: Sequence[Ended]) -> Sequence[Outcome]: ...
     def refuse(self, judged: JudgedCall) -> bool: ...
+    def keep_card(self, call_id: str, card: Card) -> None: ...
     def standings(self, callers: Collection[str]) -> tuple[Standing, ...]: ...
     def tallies(self, callers: Collection[str]) -> tuple[Tally, ...]: ...
     def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> bool: ...
@@ -124,6 +125,15 @@ class Ledger:
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome
+
+    async def keep_card(self, call_id: str, card: Card) -> None:
+        """Write what came of the card of a call. With `on_error`, what cannot be written is told, and let go."""
+        try:
+            await asyncio.to_thread(self._store.keep_card, call_id, card)
+        except StoreError as error:
+            if self._on_error is None:
+                raise
+            self._on_error(error)
 
     def write_kept(self) -> None:
         """Write what was kept; StoreError if the store still takes nothing."""

@@ -7,19 +7,20 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, Protocol
 
-from probe.call import CallRecord, CallRequest, Ending
+from probe.call import CallRecord, CallRequest, Card, Ending
 from probe.event import STANDING_CHANGED, Endpoint, Event
 from probe.health import Change, Standing, Tally
 from probe.judged import JudgedCall, judge_call
 from probe.ledger import Answer, Gate, Tell
 from probe.scenario.guard import Allowed, Refusal, check, reach, refused_record
 from probe.scenario.history import AlreadyPlanned
+from probe.verdict import may_be_fetched
 
 
 async def _no_patience(_until: datetime) -> bool:
@@ -42,12 +43,19 @@ class Store(Protocol):
     async def admit(self, request: CallRequest, at: datetime, gate: Gate, reach: timedelta | None) -> Answer: ...
     async def finish(self, judged: JudgedCall, tell: Tell, endpoint: str | None) -> tuple[Change, ...]: ...
     async def refuse(self, judged: JudgedCall) -> bool: ...
+    async def keep_card(self, call_id: str, card: Card) -> None: ...
     def standings(self, callers: Collection[str]) -> tuple[Standing, ...]: ...
     def tallies(self, callers: Collection[str]) -> tuple[Tally, ...]: ...
     def begin_round(self, round_id: str, scenario: str, started_at: datetime, planned: int) -> bool: ...
     def finish_round(
         self, round_id: str, ended_at: datetime, counts: Mapping[str, Any], events: Sequence[tuple[Event, str]]
     ) -> None: ...
+
+
+class Cards(Protocol):
+    """What fetches the signed card of a 608, and checks it: `probe.cards`. It never raises for what it meets."""
+
+    async def fetch(self, uri: str) -> Card: ...
 
 
 class Announcer(Protocol):
@@ -93,7 +101,8 @@ class Road:
     """What the calls of one trunk share.
 
     `new_id` makes ids, `now` gives the time in UTC, `stopped` says whether the stop file is there. A call that a limit
-    refuses waits for its turn by `wait_until`, which says whether the moment came that was waited for.
+    refuses waits for its turn by `wait_until`, which says whether the moment came that was waited for. `cards` is there
+    if the file lets the cards of 608s be fetched.
     """
 
     agent: Agent
@@ -108,6 +117,7 @@ class Road:
     calls_per_second: float = 1.0
     pace: Pace = field(default_factory=Pace)
     wait_until: Callable[[datetime], Awaitable[bool]] = _no_patience
+    cards: Cards | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +154,23 @@ async def follow(request: CallRequest, road: Road) -> JudgedCall:
     judged = judge_call(await road.agent.place(request))
     await road.store.finish(judged, partial(_events, judged, road), _endpoint_name(road))
     return judged
+
+
+def names_card(judged: JudgedCall, cards: Cards | None) -> bool:
+    """Say whether there is a card to be fetched for a call, and the file allows it."""
+    return cards is not None and judged.notice is not None and may_be_fetched(judged.notice)
+
+
+async def add_card(judged: JudgedCall, road: Road) -> JudgedCall:
+    """Fetch the card that a 608 names, if it may be fetched, and write what came of it.
+
+    The call is over, recorded and off its line by then: no call waits for whoever is to answer.
+    """
+    if road.cards is None or judged.notice is None or not names_card(judged, road.cards):
+        return judged
+    card = await road.cards.fetch(judged.notice.call_info or "")
+    await road.store.keep_card(judged.record.request.id, card)
+    return judge_call(replace(judged.record, card=card))
 
 
 async def _admit_in_time(request: CallRequest, road: Road) -> Answer:
@@ -264,6 +291,7 @@ class _Under:
     def __init__(self, queue: _Queue) -> None:
         self.way: dict[asyncio.Task[JudgedCall | None], CallRequest] = {}
         self.next_start = 0.0
+        self.cards = set[asyncio.Task[JudgedCall]]()
         self._queue = queue
         self._over: list[asyncio.Task[JudgedCall | None]] = []
         self._woken = asyncio.Event()
@@ -276,6 +304,12 @@ class _Under:
     def _end(self, task: "asyncio.Task[JudgedCall | None]") -> None:
         self._over.append(task)
         self._woken.set()
+
+    def start_card(self, judged: JudgedCall, road: Road) -> None:
+        """Fetch the card of a call whose line is free again."""
+        task = asyncio.create_task(add_card(judged, road))
+        self.cards.add(task)
+        task.add_done_callback(self.wake)
 
     def wake(self, _: object = None) -> None:
         """Look again, whatever happened."""
@@ -292,6 +326,12 @@ class _Under:
         for task in over:
             self._queue.free(self.way.pop(task).callee)
         yield from (judged for judged in (task.result() for task in over) if judged is not None)
+
+    def with_cards(self) -> Iterator[JudgedCall]:
+        """Give the calls whose cards have come, or will not."""
+        over = {task for task in self.cards if task.done()}
+        self.cards -= over
+        yield from (task.result() for task in over)
 
 
 async def _place_all(
@@ -311,18 +351,22 @@ async def _place_all(
             if request is not None:
                 await _pace(road, under, stopping)
                 under.start(request, road)
-            elif under.way:
+            elif under.way or under.cards:
                 await under.wait()
             else:
                 return done
-            for judged in under.ended():
+            for judged in (*under.ended(), *under.with_cards()):
+                if judged.record.card is None and names_card(judged, road.cards) and not stopping.is_set():
+                    under.start_card(judged, road)
+                    continue
                 done.append(judged)
                 on_call(judged)
     finally:
         # Only an error of the store leaves calls under way here: what cannot be recorded is not gone on with.
-        for task in (stopped, *under.way):
+        tasks = (stopped, *under.way, *under.cards)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(stopped, *under.way, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _pace(road: Road, under: _Under, stopping: asyncio.Event) -> None:

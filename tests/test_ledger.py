@@ -4,8 +4,9 @@ import asyncio
 import threading
 
 import pytest
-from placed import answered
+from placed import START, answered
 
+from probe.call import Card, CardState
 from probe.errors import StoreError
 from probe.ledger import Ledger, Together
 
@@ -119,3 +120,19 @@ def test_what_cannot_be_written_is_kept_and_written_before_anything_is_let_in():
     assert ["call-1", "request"] == [
         group[0][0].record.request.id if hasattr(group[0][0], "record") else group[0][0] for group in disk.groups
     ]
+
+
+CARD = Card(uri="https://block.example.net/jws", at=START, state=CardState.UNVERIFIED, why="nobody answered")
+
+
+class FullDisk(Disk):
+    def keep_card(self, _call_id, _card):
+        raise StoreError("the disk is full")
+
+
+def test_a_card_that_cannot_be_written_is_told_and_stops_nothing():
+    told_of = []
+    asyncio.run(Ledger(FullDisk(), told_of.append).keep_card("call-1", CARD))
+    assert ["the disk is full"] == list(map(str, told_of))
+    with pytest.raises(StoreError, match="the disk is full"):
+        asyncio.run(Ledger(FullDisk()).keep_card("call-1", CARD))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -11,12 +12,12 @@ from placed import BLOCKED as REFUSED
 from placed import START, answered, refused
 
 from probe import announce
-from probe.call import CallRecord, CallRequest, Direction, Ending, Message
+from probe.call import CallRecord, CallRequest, Card, CardState, Direction, Ending, Message
 from probe.documents import document_schemas, timestamp
 from probe.errors import StoreError
 from probe.event import Endpoint
 from probe.ledger import Ledger
-from probe.rounds import Plan, Road, place_call, run_round
+from probe.rounds import Plan, Road, add_card, place_call, run_round
 from probe.scenario.guard import Allowed
 from probe.store import open_store
 
@@ -248,3 +249,68 @@ def test_nothing_is_dialled_that_cannot_be_recorded(store, monkeypatch):
     with pytest.raises(StoreError):
         run(plan(matrix()), road(agent, store))
     assert [] == agent.placed
+
+
+CARDED = b"SIP/2.0 608 Rejected\r\nCSeq: 1 INVITE\r\nCall-Info: <https://block.example.net/jws>;purpose=jwscard\r\n\r\n"
+
+
+class Carded(FarEnd):
+    """A far end whose every 608 names a card."""
+
+    def __init__(self, store, calls=1):
+        super().__init__(store)
+        self.calls, self.all_placed = calls, asyncio.Event()
+
+    async def place(self, request):
+        record = await super().place(request)
+        if len(self.placed) == self.calls:
+            self.all_placed.set()
+        messages = (record.messages[0], message(Direction.RECEIVED, 40.0, CARDED))
+        return replace(record, messages=messages)
+
+
+class SlowCards:
+    """Says what came of a card once all calls have been placed."""
+
+    def __init__(self, far_end):
+        self.far_end, self.asked = far_end, []
+
+    async def fetch(self, uri):
+        self.asked.append(uri)
+        await asyncio.wait_for(self.far_end.all_placed.wait(), 10)
+        return Card(uri=uri, at=datetime.now(UTC), state=CardState.UNVERIFIED, why="nobody answered")
+
+
+def by_each_caller():
+    return [request(n, caller, CALLEES[n % 2]) for n, caller in enumerate(CALLERS)]
+
+
+def test_no_call_waits_for_the_card_of_another(store):
+    far_end = Carded(store, len(CALLERS))
+    cards = SlowCards(far_end)
+    told = []
+    result = run(plan(by_each_caller()), road(far_end, store, lines=1, cards=cards), on_call=told.append)
+    assert ["https://block.example.net/jws"] * 3 == cards.asked
+    assert ["nobody answered"] * 3 == [call.notice.card.why for call in result.calls]
+    assert list(result.calls) == told
+    assert ["nobody answered"] * 3 == [record.card.why for record in store.calls()]
+
+
+def test_without_leave_no_card_is_asked_for(store):
+    result = run(plan(by_each_caller()), road(Carded(store), store))
+    assert ["the card was not fetched"] * 3 == [call.notice.card.why for call in result.calls]
+    assert [None] * 3 == [record.card for record in store.calls()]
+
+
+def test_a_call_is_recorded_before_its_card_is_asked_for(store):
+    class Late:
+        async def fetch(self, uri):
+            (record,) = store.calls()
+            assert Ending.REFUSED is record.ending
+            return Card(uri=uri, at=datetime.now(UTC), state=CardState.REFUSED, why="stale")
+
+    async def go():
+        on_the_road = road(Carded(store), store, cards=Late())
+        return await add_card(await place_call(request(), on_the_road), on_the_road)
+
+    assert "stale" == asyncio.run(go()).notice.card.why

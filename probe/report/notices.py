@@ -7,11 +7,12 @@ A contact is shown as text beside what is wrong with it. It is never a link: wha
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from probe.call import CardState
 from probe.judged import JudgedCall
 from probe.report.lines import BLANK, LABEL_WIDTH, Line, Span, Tone, line, paragraph
 from probe.report.text import plain
 from probe.report.words import LOCATION_WORDS, NOTICE_WORDS
-from probe.verdict import Notice
+from probe.verdict import Notice, NoticeCard
 
 _CONTACT_FLAWS: Final = {
     "url": frozenset({"bad_redress_url"}),
@@ -70,7 +71,23 @@ def contact_lines(notice: Notice, *, width: int | None, indent: str) -> list[Lin
     given = {name: value for name, value in contacts.items() if value}
     if not given:
         return [line(indent, Span("It names no contact.", Tone.QUIET))]
-    return [row for name, value in given.items() for row in _contact(notice, name, value, width, indent)]
+    rows = [row for name, value in given.items() for row in _contact(notice, name, value, width, indent)]
+    return [*rows, *(_card_lines(notice.card, width, indent) if notice.card else ())]
+
+
+def _card_lines(card: NoticeCard, width: int | None, indent: str) -> list[Line]:
+    """Say whether the card of a 608 can be believed, and what it says if so."""
+    known = f"{card.state}: {card.why}" if card.why else card.state
+    tone = Tone.BAD if card.state is CardState.REFUSED else Tone.NORMAL
+    said = [("name", card.fn or ""), *(("url", one) for one in card.url), *(("tel", one) for one in card.tel)]
+    said += [*(("email", one) for one in card.email), *(("address", one) for one in card.adr)]
+    rows = paragraph(plain(known), width=width, first=f"{indent}{'':<{LABEL_WIDTH}}", tone=tone)
+    for name, value in said:
+        rows += paragraph(plain(value), width=width, first=f"{indent}{f'  {name}':<{LABEL_WIDTH}}") if value else []
+    if card.flaws:
+        wrong = f"look at it twice: {', '.join(card.flaws)}"
+        rows += paragraph(wrong, width=width, first=f"{indent}{'':<{LABEL_WIDTH}}", tone=Tone.BAD)
+    return rows
 
 
 def _contact(notice: Notice, name: str, value: str, width: int | None, indent: str) -> list[Line]:

@@ -20,6 +20,7 @@ from probe.report.opinion import (
 from probe.report.tables import expected_mark, seconds, what_happened
 from probe.report.text import cell_width, clip, plain, plain_lines
 from probe.sip import Arrow, Timing, ladder
+from probe.trunk import Srtp
 
 _WIDEST: Final = 88
 _MARGIN: Final = 10
@@ -70,6 +71,7 @@ def _facts(call: JudgedCall, width: int | None, control: str | None) -> list[Lin
         "scenario": request.scenario,
         "consent": request.consent,
         "media": _media(call),
+        "security": _security(call.record),
         "control of": request.control_of,
         "control": control,
         "id": request.id,
@@ -93,7 +95,21 @@ def _media(call: JudgedCall) -> str | None:
     media = call.record.media
     if media is None:
         return None
-    return f"{media.codec or 'no codec'}, RTP packets: {media.rtp_sent} sent, {media.rtp_received} received"
+    words = f"{media.codec or 'no codec'}, RTP packets: {media.rtp_sent} sent, {media.rtp_received} received"
+    return f"{words}, encrypted (SRTP)" if media.encrypted else words
+
+
+def _security(record: CallRecord) -> str | None:
+    """Say only what the user should know: that nobody looked at the certificate, that the media was in the clear."""
+    security, media = record.security, record.media
+    if security is None:
+        return None
+    open_media = security.srtp is not Srtp.OFF and media is not None and not media.encrypted
+    words = (
+        "the trunk's certificate was NOT verified" if security.tls_verify is False else "",
+        f"media NOT encrypted, though srtp is {security.srtp}" if open_media else "",
+    )
+    return "; ".join(filter(None, words))
 
 
 def ladder_section(messages: Sequence[Message], *, width: int | None) -> list[Line]:

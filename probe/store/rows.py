@@ -1,42 +1,27 @@
 """Values of `probe.call` and `probe.event` in, rows of the tables out, and the way back."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from math import ceil
 from typing import Any
 
 from sqlalchemy import Row
 
-from probe.call import CallRecord, CallRequest, Digest, Direction, Ending, Media, Message
+from probe.call import CallRecord, CallRequest, Card, CardState, Digest, Direction, Ending, Media, Message, Security
 from probe.event import Delivery, DeliveryState, Event
 from probe.expectation import Expectation
 from probe.health import Contacts
 from probe.judged import JudgedCall
 from probe.scenario.history import longest_talk_ms
+from probe.sip.blanked import without_secrets
+from probe.trunk import Srtp
 from probe.verdict import RULESET, Conformance
 
 _REQUEST_FIELDS = tuple(field.name for field in fields(CallRequest))
 _MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contacts))
 _EVENT_FIELDS = tuple(field.name for field in fields(Event))
-
-# RFC 3261 s7.3.1 and s25.1: names in any case, blanks before the colon, values folded over lines; neither header has
-# a compact form. Line ends are read as leniently as a far end may write them.
-_CREDENTIALS = re.compile(
-    rb"""
-    ( (?: \A | (?<=[\r\n]) )
-      (?: proxy-authorization | authorization ) )
-    (?: [ \t] | (?: \r\n | \r | \n ) [ \t] )* :
-    (?: [^\r\n] | (?: \r\n | \r | \n ) [ \t] )*
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-
-
-def cut_credentials(raw: bytes) -> bytes:
-    """Cut the value of every Authorization and Proxy-Authorization header: whoever reads the store must not dial."""
-    return _CREDENTIALS.sub(rb"\1: (cut)", raw) if b"authorization" in raw.lower() else raw
 
 
 def request_row(request: CallRequest) -> dict[str, Any]:
@@ -57,6 +42,7 @@ def ending_row(judged: JudgedCall) -> dict[str, Any]:
         "talk_ms": _talk_ms(judged),
         "digest": asdict(record.digest) if record.digest else None,
         "imported": record.imported,
+        "security": asdict(record.security) if record.security else None,
     }
 
 
@@ -98,7 +84,7 @@ def _is_definitive(judged: JudgedCall) -> bool:
 def message_rows(record: CallRecord) -> list[dict[str, Any]]:
     return [
         {name: getattr(message, name) for name in _MESSAGE_FIELDS}
-        | {"call_id": record.request.id, "seq": seq, "raw": cut_credentials(message.raw)}
+        | {"call_id": record.request.id, "seq": seq, "raw": without_secrets(message.raw)}
         for seq, message in enumerate(record.messages)
     ]
 
@@ -128,7 +114,24 @@ def read_record(row: Row[Any], messages: Iterable[Message]) -> CallRecord:
         media=Media(**row.media) if row.media else None,
         digest=read_digest(row.digest),
         imported=row.imported,
+        security=_read_security(row.security),
+        card=_read_card(row.card),
     )
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    return asdict(card) | {"at": card.at.isoformat()}
+
+
+def _read_card(stored: dict[str, Any] | None) -> Card | None:
+    if stored is None:
+        return None
+    read = {"at": datetime.fromisoformat(stored["at"]), "state": CardState(stored["state"])}
+    return Card(**stored | read)
+
+
+def _read_security(stored: dict[str, Any] | None) -> Security | None:
+    return Security(tls_verify=stored["tls_verify"], srtp=Srtp(stored["srtp"])) if stored else None
 
 
 def read_digest(stored: dict[str, Any] | None) -> Digest | None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 # The newest migration. Known here so that opening a store need not import Alembic; a test compares the two.
-REVISION = "0005"
+REVISION = "0007"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -110,6 +110,8 @@ call = Table(
     Column("digest", JSON(none_as_null=True)),
     Column("imported", PlainText),
     Column("counted_at", Instant),
+    Column("security", JSON(none_as_null=True)),
+    Column("card", JSON(none_as_null=True)),
 )
 Index("call_started_at", call.c.started_at, call.c.id)
 Index("call_caller", call.c.caller, call.c.started_at)

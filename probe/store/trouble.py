@@ -57,6 +57,8 @@ def in_words(name: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(f"the store {name} {_words(error)}") from error
+    except OSError as error:  # no handle is left, say: what was to be written is written when there is one again
+        raise StoreError(f"the store {name} cannot be read or written ({error.strerror}); raise that limit") from error
     except UnicodeEncodeError as error:
         raise StoreError(f"{error.object!r} is no text that a store can hold or look for; write it in UTF-8") from error
 

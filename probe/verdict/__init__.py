@@ -4,7 +4,7 @@ from probe.verdict.disposition import Confidence, Disposition
 from probe.verdict.heard import Heard
 from probe.verdict.jcard import JCard, read_jcard
 from probe.verdict.judge import RULESET, Verdict, judge
-from probe.verdict.notice import Conformance, Notice, read_notice
+from probe.verdict.notice import Conformance, Notice, NoticeCard, may_be_fetched, read_notice, with_card
 from probe.verdict.steps import next_steps
 
 __all__ = [
@@ -15,9 +15,12 @@ __all__ = [
     "Heard",
     "JCard",
     "Notice",
+    "NoticeCard",
     "Verdict",
     "judge",
+    "may_be_fetched",
     "next_steps",
     "read_jcard",
     "read_notice",
+    "with_card",
 ]

@@ -34,6 +34,7 @@ _MEANINGS = {
     "no_redress_contact": "It gives no contact for complaints, though the standard asks for one.",
     "premium_redress_tel": "The telephone number for complaints costs a premium; do not call it.",
     "stir_error": "The network found fault with the signature of the caller ID.",
+    "two_call_infos": "It gives two addresses for complaints, and does not say which of them is its own.",
     "unknown_reason_protocol": "A Reason of an unknown kind was not believed.",
     "unterminated_quote": "The notice was cut off on the way.",
 }

@@ -14,7 +14,7 @@ _CONTACTS = ("fn", "url", "tel", "email", "adr")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JCard:
-    """Whom a 608 names for complaints, in its own words: untrusted, for `verified` is never true here.
+    """Whom a 608 names for complaints, in its own words; `probe.verdict.card` says whether to believe them.
 
     `iat` is in seconds since 1970. `flaws` says what could not be read or breaks RFC 8688.
     """
@@ -28,7 +28,6 @@ class JCard:
     alg: str | None = None
     typ: str | None = None
     x5u: str | None = None
-    verified: bool = False
     flaws: tuple[str, ...] = ()
 
 
@@ -55,6 +54,11 @@ def read_jcard(jws: str | bytes) -> JCard:
         x5u=_text(header.get("x5u")),
         flaws=tuple(_flaws(header, payload, card, parts[2])),
     )
+
+
+def read_jose_header(jws: bytes) -> dict[str, Any]:
+    """Read the header of a JWS in compact form; empty where there is none to read. Never raises."""
+    return _read_json(jws.decode("latin-1").strip().partition(".")[0])
 
 
 def _flaws(

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from probe.call import Card, CardState
 from probe.sip.reason import Reason, printable
 from probe.sip.response import Response
 from probe.sip.visible import has_control, visible
-from probe.verdict.jcard import JCard
+from probe.verdict.jcard import JCard, read_jcard
 from probe.verdict.redress import email_flaw, id_flaw, is_public_https, tel_flaw, url_flaw
 
 NETWORK_BLOCKED = "network blocked"
@@ -29,7 +30,12 @@ _FLAW_OF: dict[str, Callable[[str], str | None]] = {
 }
 _CONTACTS = ("url", "tel", "email")
 _VERSION = "analytics1"
+_CARD_FAULTS = {
+    "two_call_infos": "the response names two cards, and does not say which of them speaks for it",
+    "bad_call_info": "the address of the card is no safe public https address",
+}
 _MOST_PAIRS = 32  # five have a meaning; more are there to harm
+_SEPARATORS = re.compile(r"[-.()]")  # RFC 3966 s3: visual separators
 _CALL_INFO = re.compile(r"<([^<>]*+)>([^,<]*+)")
 
 
@@ -42,11 +48,31 @@ class Conformance(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeCard:
+    """The signed card of a 608: where it stands, whether it can be believed, and why not.
+
+    The contacts are those of a verified card, in its own words and with their flaws; of any other there are none.
+    `iat` is when it was signed, in seconds since 1970.
+    """
+
+    uri: str
+    state: CardState
+    why: str | None
+    fn: str | None = None
+    url: tuple[str, ...] = ()
+    tel: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    adr: tuple[str, ...] = ()
+    iat: int | None = None
+    flaws: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What a blocker says of itself. Values are raw and untrusted: show them, never open, call or mail them unseen.
 
     `kind` is `603+` (ATIS-1000099), `607` (RFC 8197) or `608` (RFC 8688). `call_info` is the URI of a 608's signed
-    jCard, `jcard` what was read from it, if it was given.
+    jCard, `card` what is known of it.
     """
 
     kind: str
@@ -59,7 +85,7 @@ class Notice:
     id: str | None = None
     location: str | None = None
     call_info: str | None = None
-    jcard: JCard | None = None
+    card: NoticeCard | None = None
 
     @property
     def avp(self) -> dict[str, str]:
@@ -83,6 +109,38 @@ def read_notice(response: Response) -> Notice | None:
     if status == _UNWANTED:
         return Notice(kind="607", conformance=Conformance.CONFORMANT)
     return _by_cause(response)
+
+
+def may_be_fetched(notice: Notice) -> bool:
+    """Say whether a notice names a card that can be asked for; where is a question of its own (`probe.fetching`)."""
+    return notice.card is not None and "two_call_infos" not in notice.flaws
+
+
+def with_card(notice: Notice, card: Card) -> Notice:
+    """Add to a notice what came of its card."""
+    if card.state is not CardState.VERIFIED or card.jws is None:
+        return replace(notice, card=NoticeCard(uri=card.uri, state=card.state, why=card.why))
+    read = read_jcard(card.jws)
+    found = NoticeCard(
+        uri=card.uri,
+        state=card.state,
+        why=card.why,
+        fn=read.fn,
+        url=read.url,
+        tel=read.tel,
+        email=read.email,
+        adr=read.adr,
+        iat=read.iat,
+        flaws=_contact_flaws(read),
+    )
+    return replace(notice, card=found)
+
+
+def _contact_flaws(card: JCard) -> tuple[str, ...]:
+    """Find contacts to mistrust: a signature says who wrote them, and nothing of what they lead to."""
+    tel = (tel_flaw(_SEPARATORS.sub("", value.removeprefix("tel:").partition(";")[0])) for value in card.tel)
+    email = (email_flaw(value.removeprefix("mailto:")) for value in card.email)
+    return tuple(sorted({flaw for flaw in (*map(url_flaw, card.url), *tel, *email) if flaw}))
 
 
 def find_analytics(response: Response) -> Reason | None:
@@ -191,15 +249,30 @@ def _rejected(response: Response, analytics: Reason | None) -> Notice:
     if analytics:
         avp, avp_flaws = _read_avp(analytics)
         flaws += [*avp_flaws, *analytics.flaws]
-    return replace(_notice("608", conformance, flaws, avp, analytics), call_info=uri)
+    card = _unfetched(uri, flaws) if uri else None
+    return replace(_notice("608", conformance, flaws, avp, analytics), call_info=uri, card=card)
 
 
 def _read_call_info(response: Response) -> tuple[str | None, list[str]]:
-    for value in response.all("call-info"):
-        for uri, params in _CALL_INFO.findall(value):
-            if "purpose=jwscard" in params.replace(" ", "").lower():
-                return uri, [] if is_public_https(uri) else ["bad_call_info"]
-    return None, ["no_call_info"]
+    """Give the first address of a card; another one beside it may be anybody's."""
+    found = [
+        uri
+        for value in response.all("call-info")
+        for uri, params in _CALL_INFO.findall(value)
+        if "purpose=jwscard" in params.replace(" ", "").lower()
+    ]
+    if not found:
+        return None, ["no_call_info"]
+    two = ["two_call_infos"] if len(set(found)) > 1 else []
+    return found[0], [*two, *([] if is_public_https(found[0]) else ["bad_call_info"])]
+
+
+def _unfetched(uri: str, flaws: list[str]) -> NoticeCard:
+    """Say what is known of a card that nobody fetched."""
+    for flaw, why in _CARD_FAULTS.items():
+        if flaw in flaws:
+            return NoticeCard(uri=uri, state=CardState.REFUSED, why=why)
+    return NoticeCard(uri=uri, state=CardState.UNVERIFIED, why="the card was not fetched")
 
 
 def _by_cause(response: Response) -> Notice | None:

@@ -1,33 +1,28 @@
 """Events that wait in an outbox in, posts to their endpoint out; what became of them goes back into the outbox."""
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from probe import __version__
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import Delivery, Endpoint, Event
+from probe.fetching import Client, FetchError, NotAllowedError, Reach, open_client
 from probe.webhook.answer import TrySoonError, read_answer
 from probe.webhook.body import make_body
-from probe.webhook.endpoint import check_endpoint, is_loopback
+from probe.webhook.endpoint import check_endpoint
 from probe.webhook.retry import find_next_try, read_retry_after
 from probe.webhook.signature import sign
 
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
-_CONNECT_S = 5.0
 _TOTAL_S = 15.0
-_DRAIN_S = 1.0
-_ANSWER_BYTES = 64 * 1024
 _TRIES = 3
 _SITTING_S = 20.0
 _FIRST_WAIT_S = 0.5
@@ -38,23 +33,7 @@ _CLAIM = timedelta(seconds=60)
 # After so many failed deliveries in a row there is little hope for the next one.
 _PATIENCE = 3
 
-_HEADERS = {"content-type": "application/json", "user-agent": f"probe/{__version__}"}
-
-# What httpx raises, from the special to the general, in words without the URL: it may hold a secret.
-_TROUBLE: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, f"no connection within {_CONNECT_S:.0f} s"),
-    (httpx.TimeoutException, f"no answer within {_TOTAL_S:.0f} s"),
-    (TimeoutError, f"no answer within {_TOTAL_S:.0f} s"),
-    (httpx.ProxyError, "the proxy refused the connection"),
-    (httpx.ConnectError, "no connection"),
-    (httpx.RemoteProtocolError, "the answer was not HTTP, or broke off"),
-    (httpx.HTTPError, "the connection broke"),
-    (httpx.StreamError, "the connection broke"),
-)
-_FOREIGN = tuple(kind for kind, _ in _TROUBLE)
-
-# httpx logs the URL of each request, and that may hold a secret.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+_HEADERS = {"content-type": "application/json"}
 
 
 class Outbox(Protocol):
@@ -81,6 +60,10 @@ class Delivered:
 
 class _NoAnswerError(TrySoonError):
     """Nobody answered in HTTP: the other events need not be tried now."""
+
+
+class _NotAllowedError(ReceiverError):
+    """Its name leads where nothing is posted: neither this event nor another need be tried now."""
 
 
 async def deliver_pending(outbox: Outbox, endpoint: Endpoint, *, now: Clock, sleep: Sleep = asyncio.sleep) -> Delivered:
@@ -134,7 +117,9 @@ class _Tally:
         self.disabled = error.permanent
         asks_for_time = error.retry_after_s is not None
         tired = self.failed_in_a_row >= _PATIENCE
-        self.hopeless = error.permanent or asks_for_time or tired or isinstance(error, _NoAnswerError)
+        self.hopeless = (
+            error.permanent or asks_for_time or tired or isinstance(error, (_NoAnswerError, _NotAllowedError))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +127,7 @@ class _Sitting:
     """A few tries, close together, to post an event: at most three, within 35 s."""
 
     endpoint: Endpoint
-    client: httpx.AsyncClient
+    client: Client
     now: Clock
     sleep: Sleep
 
@@ -160,16 +145,15 @@ class _Sitting:
         body, moment = make_body(event), self.now()
         headers = _HEADERS | sign(self.endpoint.secret, event.id, moment, body)
         try:
-            async with asyncio.timeout(_TOTAL_S), self._stream(body, headers) as answer:
-                await _drain(answer)
-        except _FOREIGN as error:
-            raise _NoAnswerError(f"webhook.url {self.endpoint.name} was not reached: {_put_in_words(error)}") from error
-        retry_after_s = read_retry_after(answer.headers.get("retry-after"), moment)
-        read_answer(answer.status_code, retry_after_s, self.endpoint.name)
-        return answer.status_code
-
-    def _stream(self, body: bytes, headers: dict[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
-        return self.client.stream("POST", self.endpoint.url, content=body, headers=headers)
+            async with self.client.ask("POST", content=body, headers=headers, within_s=_TOTAL_S) as answer:
+                await answer.drain()
+        except NotAllowedError as error:
+            why = f"{error}; list its network under webhook.private_networks if that is meant"
+            raise _NotAllowedError(f"webhook.url {self.endpoint.name} was not reached: {why}") from error
+        except FetchError as error:
+            raise _NoAnswerError(f"webhook.url {self.endpoint.name} was not reached: {error}") from error
+        read_answer(answer.status, read_retry_after(answer.headers.get("retry-after"), moment), self.endpoint.name)
+        return answer.status
 
 
 async def _deliver(outbox: Outbox, waiting: Delivery, sitting: _Sitting, tally: _Tally) -> None:
@@ -202,27 +186,16 @@ def _put_off(outbox: Outbox, claimed: Delivery, error: ReceiverError, now: datet
 
 
 @asynccontextmanager
-async def _open_client(endpoint: Endpoint) -> AsyncIterator[httpx.AsyncClient]:
-    """Open a client that verifies certificates, follows nothing, and uses the environment's proxy but for loopback."""
+async def _open_client(endpoint: Endpoint) -> AsyncIterator[Client]:
+    """Open the guarded client; this machine is where many a receiver runs, so it is no address to mistrust here."""
     check_endpoint(endpoint)
     try:
-        host = httpx.URL(endpoint.url).host
-    except httpx.InvalidURL as error:
-        raise ScenarioError(f"webhook.url {endpoint.name} is not a URL; write it as https://host/path") from error
-    timeout = httpx.Timeout(_TOTAL_S, connect=_CONNECT_S)
-    async with httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=not is_loopback(host)) as client:
-        yield client
-
-
-async def _drain(answer: httpx.Response) -> None:
-    """Read the body, so that the connection can be used again, and forget it; a long or slow one is left there."""
-    unread = _ANSWER_BYTES
-    with suppress(TimeoutError, *_FOREIGN):
-        async with asyncio.timeout(_DRAIN_S):
-            async for chunk in answer.aiter_raw():
-                unread -= len(chunk)
-                if unread < 0:
-                    return
+        async with open_client(endpoint.url, Reach(networks=endpoint.private_networks, loopback=True)) as client:
+            yield client
+    except NotAllowedError as error:
+        raise ScenarioError(
+            f"webhook.url {endpoint.name} cannot be used: {error}; write it as https://host/path"
+        ) from error
 
 
 def _find_wait(state: RetryCallState) -> float:
@@ -231,8 +204,3 @@ def _find_wait(state: RetryCallState) -> float:
     asked = error.retry_after_s if isinstance(error, ReceiverError) else None
     backoff: float = _FIRST_WAIT_S * 2 ** (state.attempt_number - 1)
     return max(asked or 0.0, backoff * (1 + random.random()))  # noqa: S311 (spreads load, keeps no secret)
-
-
-def _put_in_words(error: Exception) -> str:
-    words = next(words for kind, words in _TROUBLE if isinstance(error, kind))
-    return f"{words} ({error})" if type(error) is httpx.ConnectError and str(error) else words

@@ -45,7 +45,7 @@ def _read_seconds(value: str, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of eleven digits is no date, either
         return None
     # An HTTP date is in GMT; one that names no zone comes back naive.
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()

@@ -1,6 +1,8 @@
 """Processes killed, and servers crashed, in the middle of anything: no plan is dialled twice, none is forgotten."""
 
+import errno
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -8,10 +10,12 @@ from collections import Counter
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
 from placed import START
 from postgres import running
 from sqlalchemy import func, select
 
+from probe.errors import StoreError
 from probe.store import open_store
 from probe.store.schema import call, message, opinion
 
@@ -160,3 +164,11 @@ def test_a_server_that_crashes_at_any_moment_dials_nothing_twice_and_loses_no_pl
         assert 2 == said.count("done"), said
         assert "trouble" in said
         judge(url, said)
+
+
+def test_what_the_machine_refuses_within_a_step_is_told_as_trouble_of_the_store(url):
+    """So that the end of a call is kept, and written when there are handles again: a time zone is a file, too."""
+    with closing(open_store(url)) as store:
+        words = "cannot be read or written (Too many open files); raise that limit"
+        with pytest.raises(StoreError, match=re.escape(words)), store._database.writing():
+            raise OSError(errno.EMFILE, "Too many open files")

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import struct
@@ -10,14 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from signed_cards import certify, serving, web_holder
 from standardwebhooks import Webhook
 
+from probe import fetching
 from probe.errors import ReceiverError, ScenarioError
 from probe.event import DeliveryState, Event
 from probe.store import open_store
@@ -157,11 +161,11 @@ def test_what_is_not_an_answer_is_a_failure_in_words(receiver, post, answer):
 def test_a_receiver_that_never_ends_is_left(receiver, post, monkeypatch, way):
     monkeypatch.setattr(delivery, "_TOTAL_S", 0.2)
     receiver.answers = [getattr(receiver, way)] * 9
-    assert f"webhook.url {NAME} was not reached: no answer within 15 s" == str(refusal(post))
+    assert f"webhook.url {NAME} was not reached: no answer within 0.2 s" == str(refusal(post))
 
 
 def test_a_body_that_never_comes_does_not_take_back_the_status(receiver, post, monkeypatch):
-    monkeypatch.setattr(delivery, "_DRAIN_S", 0.1)
+    monkeypatch.setattr(fetching, "_DRAIN_S", 0.1)
     receiver.answers = [receiver.hang_after_status]
     assert 200 == post()
 
@@ -218,6 +222,50 @@ def accept_once(server: socket.socket, context: ssl.SSLContext, heard: list[str]
                 heard.append(secure.recv(100).decode())
         except ssl.SSLError:
             heard.append("refused")
+
+
+def test_a_receiver_behind_a_certificate_that_is_vouched_for_is_reached(endpoint, make_event, tmp_path, monkeypatch):
+    authority = certify("web root", ca=True, at=now())
+    (tmp_path / "authority.pem").write_bytes(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with serving(web_holder(authority, "localhost"), tmp_path) as web:
+        there = replace(endpoint, url=f"https://localhost:{web.port}/")
+        with pytest.raises(ReceiverError, match="answered 501"):  # these pages can only be got
+            asyncio.run(send(make_event(), there, now=now, sleep=no_sleep))
+    assert {"localhost"} == set(web.names)
+
+
+async def no_sleep(_: float) -> None:
+    pass
+
+
+PRIVATE = "which is no public address; list its network under webhook.private_networks if that is meant"
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "[fd00::1]", "[::ffff:10.0.0.1]"]
+)
+def test_nothing_is_posted_to_a_private_address(endpoint, make_event, sleep, sleeps, host):
+    there = replace(endpoint, url=f"https://{host}/")
+    with pytest.raises(ReceiverError, match=re.escape(PRIVATE)) as caught:
+        asyncio.run(send(make_event(), there, now=now, sleep=sleep))
+    assert not caught.value.permanent
+    assert [] == sleeps
+
+
+def test_a_private_network_of_the_file_is_asked(endpoint, make_event, sleep, monkeypatch):
+    monkeypatch.setattr(delivery, "_TOTAL_S", 0.2)
+    there = replace(endpoint, url="https://10.0.0.1:9/", private_networks=(ip_network("10.0.0.0/24"),))
+    with pytest.raises(ReceiverError, match="was not reached: no ") as caught:
+        asyncio.run(send(make_event(), there, now=now, sleep=sleep))
+    assert "no public address" not in str(caught.value)
+
+
+def test_a_name_that_leads_to_a_private_address_ends_the_pass_and_is_tried_again(store, endpoint, make_event):
+    queue(store, make_event("msg-1"), make_event("msg-2"))
+    there = replace(endpoint, url="https://10.0.0.1/")
+    done = asyncio.run(deliver_pending(store.outbox, there, now=now))
+    assert (0, 1, 2, False) == (done.taken, done.failed, done.waiting, done.disabled)
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_loopback(post, monkeypatch):
@@ -364,7 +412,7 @@ def test_a_receiver_that_hangs_delays_one_event_and_not_all(receiver, store, del
     queue(store, make_event("msg-1"), make_event("msg-2"))
     receiver.answers = [receiver.hang] * 9
     done = deliver()
-    reason = f"webhook.url {NAME} was not reached: no answer within 15 s"
+    reason = f"webhook.url {NAME} was not reached: no answer within 0.1 s"
     assert Delivered(taken=0, failed=1, waiting=2, disabled=False, reasons=(reason,)) == done
 
 

@@ -54,6 +54,7 @@ def test_a_receiver_can_ask_for_more_time_but_not_for_less():
         ("", None),
         ("Sun, 99 Nov 2026 10:00:00 GMT", None),
         ("Sun, 22 Nov 2026 10:00:00 +9999999999", None),
+        ("Sun, 22 Nov 99999999999 10:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_read(value, seconds):
