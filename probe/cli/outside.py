@@ -11,6 +11,7 @@ from typing import Any
 
 from probe.errors import ScenarioError
 from probe.report.lines import Line, as_text
+from probe.report.text import plain
 
 
 def now() -> datetime:
@@ -20,12 +21,28 @@ def now() -> datetime:
 
 def say(words: str) -> None:
     """Tell the story: on stderr, so that stdout holds the answer alone."""
-    print(words, file=sys.stderr, flush=True)
+    print(_plain(words), file=sys.stderr, flush=True)
+
+
+def tell(words: str) -> None:
+    """Print an answer in words on stdout."""
+    print(_plain(words), flush=True)
+
+
+def _plain(words: str) -> str:
+    """Write the lines so that a terminal can only show them: any of them may repeat what a stranger said."""
+    return "\n".join(map(plain, words.split("\n")))
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Print one JSON value on one line."""
-    print(json.dumps(document, ensure_ascii=False), flush=True)
+    """Print one JSON value on one line; what nobody sees in it is escaped, for this may be a terminal, too."""
+    text = json.dumps(document, ensure_ascii=False)
+    print(text if text.isprintable() else "".join(map(_json_escape, text)), flush=True)
+
+
+def _json_escape(character: str) -> str:
+    """Escape what JSON itself leaves: C1 begins escape sequences, too, and others turn or hide what is read."""
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def require_place(option: str, path: str | None) -> None:

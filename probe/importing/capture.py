@@ -105,7 +105,7 @@ def _record(call: _Call, source: Source) -> CallRecord:
         raise ValueError(f"begins a call from {shown(_user(call.invite.header('from')))}, which is no phone number.")
     if callee is None:
         raise ValueError(f"begins a call to {shown(_user(call.invite.uri))}, which is no phone number.")
-    if first.at > source.latest or first.at.year < FIRST_YEAR:
+    if any(one.at > source.latest or one.at.year < FIRST_YEAR for one in call.messages):
         raise ValueError("has a time in the future, or in another age; look at the clock of what captured it.")
     messages = tuple(_messages(call))
     conversation = read_conversation(messages)
@@ -126,7 +126,7 @@ def _record(call: _Call, source: Source) -> CallRecord:
             hold_ms=0,
         ),
         started_at=first.at,
-        ended_at=call.last_at,
+        ended_at=max(one.at for one in call.messages),
         ending=Ending.ANSWERED if status < _FAILURE else Ending.REFUSED,
         messages=messages,
         imported=f"{source.name}:{first.packet}",

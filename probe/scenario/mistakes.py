@@ -6,12 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from probe.scenario.notation import shown
-from probe.scenario.yaml_text import List, Mistake, Node, Path, Step, Table, Text, at
+from probe.scenario.yaml_text import SECRETS, List, Mistake, Node, Path, Step, Table, Text, at
 
 _MOST = 20  # more than fit a screen help nobody
-
-# Values that no message may quote, not even as they stand in the file.
-SECRETS: tuple[tuple[str, str], ...] = (("trunk", "password"), ("webhook", "secret"))
 
 _MISSING = {
     "consent": "is missing; say why this number may be rung.",
@@ -29,6 +26,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda error: _MISSING.get(str(error["loc"][-1]), "is missing; add it."),
     "too_short": lambda _: "is empty; list at least one.",
     "tuple_type": lambda _: "takes a list; write each item on its own line after a hyphen.",
+    "frozen_set_type": lambda _: "takes a list; write each item on its own line after a hyphen.",
     "dict_type": lambda _: "takes a table; write each name and its value on its own line.",
     "model_type": lambda _: "takes a table of keys; write each key and its value on its own line.",
     "union_tag_invalid": lambda _: "takes one disposition or a list of them; write one of the two.",

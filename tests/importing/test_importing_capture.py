@@ -45,6 +45,15 @@ def read(messages, source=SOURCE):
     return list(calls_of(sorted(messages, key=lambda one: one.at), source))
 
 
+@pytest.mark.parametrize("years", [-30, 2, 300])
+def test_a_call_with_any_message_of_another_age_is_a_bad_row(years):
+    first, *others = carried(opening(refused(*BLOCKED)))
+    last = others.pop()
+    [bad] = calls_of([first, *others, last._replace(at=last.at + timedelta(days=366 * years))], SOURCE)
+    assert isinstance(bad, Bad)
+    assert "look at the clock of what captured it" in bad.sentence
+
+
 def test_a_call_comes_out_as_it_was_placed():
     before = opening(refused(*BLOCKED, rang_ms=100))
     [record] = read(carried(before, number=7))
