@@ -6,7 +6,7 @@ Parent and child processes, the agent and the simulator speak of the stack in th
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from probe.trunk import Transport
+from probe.trunk import Srtp, Transport
 
 
 class Phase(StrEnum):
@@ -36,7 +36,10 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A call entered a phase. `trouble` holds the library's words where no message explains it."""
+    """A call entered a phase. `trouble` holds the library's words where no message explains it.
+
+    `encrypted`: its media went as SRTP.
+    """
 
     call_id: str
     phase: Phase
@@ -44,6 +47,7 @@ class Change:
     codec: str | None = None
     rtp_sent: int = 0
     rtp_received: int = 0
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +108,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """Which library is installed: the one made by `make pjsua2` (`native`) or a ready one. `tls` names its OpenSSL."""
+    """Which library is installed: the one made by `make pjsua2` (`native`) or a ready one. `tls` names its OpenSSL.
+
+    `srtp`: it can encrypt media.
+    """
 
     native: bool
     version: str
     limits: Limits
     tls: str
+    srtp: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How to start the stack. `port` 0 takes a free one.
+    """How to start the stack. `port` 0 takes a free one. Values of `secret_headers` are cut out of what is reported.
 
-    `media_bind` is an IPv4 address: RTP goes over IPv4 even where SIP goes over IPv6.
+    `media_bind` is an IPv4 address: RTP goes over IPv4 even where SIP goes over IPv6. Unless it
+    `takes_calls`, the stack refuses every request from outside that belongs to no call of its own.
     """
 
     transport: Transport = Transport.UDP
@@ -124,9 +133,12 @@ class Setup:
     bind: str
     media_bind: str
     port: int = 0
+    takes_calls: bool = False
     public_address: str = ""
     rtp_port: int = 4000
     user_agent: str = "probe"
     stun: str | None = None
     nameservers: tuple[str, ...] = ()
     tls: Tls = Tls()
+    srtp: Srtp = Srtp.OFF
+    secret_headers: tuple[str, ...] = ()

@@ -10,6 +10,14 @@ class Transport(StrEnum):
     TLS = "tls"
 
 
+class Srtp(StrEnum):
+    """Whether the media of a call is encrypted: SRTP (RFC 3711), its keys in the messages (SDES, RFC 4568)."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class IdentityHeader(StrEnum):
     """A header that carries the caller ID (RFC 3261 s8.1.1.3, RFC 3325; Remote-Party-ID is a draft still in use)."""
 
@@ -25,7 +33,8 @@ class Trunk:
 
     `from_domain` is the host part of the caller's URI (default: `host`). `outbound_proxy` is a SIP URI.
     `bind` is a local address, `public_address` the one to state to the far end, `stun` a `host:port`.
-    `nameservers` are `address` or `address:port`; empty means those of the machine.
+    `nameservers` are `address` or `address:port`; empty means those of the machine. `secret_headers` are those of
+    `headers` whose values are secrets.
     """
 
     name: str
@@ -42,12 +51,14 @@ class Trunk:
     identity: tuple[IdentityHeader, ...] = (IdentityHeader.FROM, IdentityHeader.ASSERTED)
     from_domain: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    secret_headers: tuple[str, ...] = ()
     lines: int = 4
     calls_per_second: float = 1.0
     tls_verify: bool = True
     tls_ca_file: str | None = None
     tls_cert_file: str | None = None
     tls_key_file: str | None = None
+    srtp: Srtp = Srtp.OFF
     bind: str | None = None
     public_address: str | None = None
     stun: str | None = None

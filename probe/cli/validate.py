@@ -3,9 +3,10 @@
 import argparse
 
 from probe.cli.main import FINE, USAGE
-from probe.cli.outside import print_json, say
+from probe.cli.outside import print_json, say, tell
 from probe.cli.scenarios import load
 from probe.errors import ScenarioError
+from probe.scenario.dangers import dangers
 from probe.scenario.scenario import Scenario
 
 
@@ -20,13 +21,15 @@ def _validate(path: str, *, as_json: bool) -> int:
         scenario = load(path)
     except ScenarioError as error:
         if as_json:
-            print_json({"file": path, "ok": False, "mistakes": str(error).splitlines()})
+            print_json({"file": path, "ok": False, "mistakes": str(error).splitlines(), "dangers": []})
         say(f"probe: {error}")
         return USAGE
+    for danger in dangers(scenario.trunk):
+        say(f"probe: {path}: {danger}")
     if as_json:
-        print_json({"file": path, "ok": True, "mistakes": []})
+        print_json({"file": path, "ok": True, "mistakes": [], "dangers": dangers(scenario.trunk)})
     else:
-        print(f"{path}: ok, {_size(scenario)} over {scenario.trunk.uri}")
+        tell(f"{path}: ok, {_size(scenario)} over {scenario.trunk.uri}")
     return FINE
 
 

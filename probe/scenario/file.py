@@ -23,10 +23,11 @@ from probe.scenario.file_format import (
     WebhookTable,
 )
 from probe.scenario.guard import on_loopback
-from probe.scenario.mistakes import SECRETS, from_validation, line_of, sentences
+from probe.scenario.mistakes import from_validation, line_of, sentences
 from probe.scenario.notation import shown
-from probe.scenario.scenario import Calendar, Caller, Destination, Limits, Scenario, Schedule, Sends
+from probe.scenario.scenario import Calendar, Caller, CardRules, Destination, Limits, Scenario, Schedule, Sends
 from probe.scenario.yaml_text import (
+    SECRETS,
     Mistake,
     MistakesError,
     Node,
@@ -91,12 +92,15 @@ def _read(text: str, source: str, environ: Mapping[str, str], read_csv: Callable
         open_paths = {mistake.path for mistake in mistakes}
         mistakes += [mistake for mistake in from_validation(error, tree) if mistake.path not in open_paths]
         raise MistakesError(*mistakes) from error
-    trunk = _trunk(file.trunk, PurePath(source).parent)
+    trunk = _trunk(file.trunk, tree, PurePath(source).parent)
     callers, found = _callers(file, tree, source, read_csv)
     mistakes += [*found, *_destination_mistakes(file, tree, callers), *_unlimited(file, trunk, tree)]
-    if mistakes:
+    cards = _card_rules(file, tree, read_csv)
+    if isinstance(cards, Mistake):
+        mistakes.append(cards)
+    if mistakes or isinstance(cards, Mistake):
         raise MistakesError(*mistakes)
-    return _scenario(file, tree, source, trunk, callers)
+    return replace(_scenario(file, tree, source, trunk, callers), card_rules=cards)
 
 
 def _open_secrets(tree: Node) -> Iterator[Mistake]:
@@ -207,7 +211,7 @@ def _scenario(file: ScenarioFile, tree: Node, source: str, trunk: Trunk, callers
     )
 
 
-def _trunk(table: TrunkTable, folder: PurePath) -> Trunk:
+def _trunk(table: TrunkTable, tree: Node, folder: PurePath) -> Trunk:
     return Trunk(
         name=table.name,
         host=table.uri.host,
@@ -223,18 +227,28 @@ def _trunk(table: TrunkTable, folder: PurePath) -> Trunk:
         identity=table.identity,
         from_domain=table.from_domain,
         headers=tuple(table.headers.items()),
+        secret_headers=tuple(_secret_headers(tree)),
         lines=table.lines,
         calls_per_second=table.calls_per_second,
         tls_verify=table.tls.verify,
         tls_ca_file=_beside(folder, table.tls.ca_file),
         tls_cert_file=_beside(folder, table.tls.cert_file),
         tls_key_file=_beside(folder, table.tls.key_file),
+        srtp=table.srtp,
         bind=table.bind,
         public_address=table.nat.public_address,
         stun=table.nat.stun,
         keep_alive_s=table.nat.keep_alive // 1000,
         nameservers=table.nameservers,
     )
+
+
+def _secret_headers(tree: Node) -> Iterator[str]:
+    """Name the headers whose values come from outside the file: they may be secrets."""
+    headers = at(tree, ("trunk", "headers"))
+    for name, value in headers.values.items() if isinstance(headers, Table) else ():
+        if isinstance(value, Text) and value.written != value.value:
+            yield name
 
 
 def _beside(folder: PurePath, name: str | None) -> str | None:
@@ -282,6 +296,22 @@ def _schedule(table: ScheduleTable) -> Schedule:
     )
 
 
+def _card_rules(file: ScenarioFile, tree: Node, read_file: Callable[[str], str]) -> CardRules | Mistake | None:
+    if file.jcard is None:
+        return None
+    path: Path = ("jcard", "roots")
+    name, line = shown(file.jcard.roots), line_of(tree, path)
+    try:
+        roots = read_file(file.jcard.roots)
+    except OSError as error:
+        return Mistake(line, path, f"{name} cannot be read ({error.strerror}); check its name and rights.")
+    except ValueError as error:
+        return Mistake(line, path, f"{name} {error}")
+    if "-----BEGIN CERTIFICATE-----" not in roots:
+        return Mistake(line, path, f"{name} holds no certificate; write at least one there, as PEM.")
+    return CardRules(roots=roots, private_networks=file.jcard.private_networks)
+
+
 def _endpoint(table: WebhookTable, tree: Node) -> Endpoint:
     written = at(tree, ("webhook", "url"))
     assert isinstance(written, Text)
@@ -291,4 +321,5 @@ def _endpoint(table: WebhookTable, tree: Node) -> Endpoint:
         secret=table.secret,
         types=frozenset(table.events),
         remind_every_s=table.remind_every // 1000 if table.remind_every is not None else None,
+        private_networks=table.private_networks,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
@@ -12,11 +13,13 @@ from probe.event import STANDING_CHANGED
 from probe.expectation import DISPOSITIONS
 from probe.scenario import notation
 from probe.scenario.scenario import Hours, Maintenance, Rate
-from probe.trunk import IdentityHeader, Transport
+from probe.trunk import IdentityHeader, Srtp, Transport
 
 _Value = TypeVar("_Value")
 
 _VARIABLE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_KEPT = r"^\$\{([A-Za-z_][A-Za-z0-9_]*|file:/[^${}]+|keyring:[^${}/]+/[^${}]+)\}$"
+_PLACES = "${NAME} of the environment, ${file:/path} of mode 0600 or ${keyring:service/name}"
 _NUMBER = r"^\+[0-9 .()-]+$"
 _DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
 
@@ -77,11 +80,15 @@ Address = Annotated[str, _of_text(notation.read_address), _schema(r"^[0-9A-Fa-f.
 HostPort = Annotated[str, _of_text(notation.read_host_port), _schema(r"^\S+$")]
 Nameserver = Annotated[str, _of_text(notation.read_nameserver), _schema(r"^\S+$")]
 User = Annotated[str, _of_text(notation.read_user), _schema(r'^[^\s"\\<>]+$')]
-Secret = Annotated[str, _of_text(notation.read_text), _schema(r"(?!)")]
-WebhookSecret = Annotated[str, _of_text(notation.read_webhook_secret), _schema(r"(?!)")]
+Secret = Annotated[str, _of_text(notation.read_text), _schema(_KEPT)]
+WebhookSecret = Annotated[str, _of_text(notation.read_webhook_secret), _schema(_KEPT)]
 HeaderName = Annotated[str, _of_text(notation.read_header_name), _schema(r"^[A-Za-z0-9.!%*_+`'~-]+$")]
 HeaderValue = Annotated[str, _of_text(notation.read_header_value), _schema(r"\S")]
 Identity = Annotated[IdentityHeader, _of_text(notation.read_identity), _one_of(*IdentityHeader)]
+SrtpUse = Annotated[Srtp, _of_text(notation.read_srtp), _one_of(*Srtp)]
+PrivateNetwork = Annotated[
+    IPv4Network | IPv6Network, _of_text(notation.read_network), _schema(r"^[0-9A-Fa-f.:]+(/[0-9]+)?$")
+]
 SentReason = Annotated[str, _of_text(notation.read_sent_reason), _schema("[vV]=[aA][nN][aA][lL]")]
 Disposition = Annotated[str, _of_text(notation.read_disposition), _one_of(*DISPOSITIONS)]
 EventType = Annotated[str, _of_text(notation.read_event), _one_of(*notation.EVENTS)]
@@ -176,9 +183,7 @@ class TrunkTable(_Table):
     uri: Annotated[Uri, Field(description="sip:host[:port][;transport=udp|tcp|tls] or sips:host[:port].")]
     username: Annotated[User | None, Field(description="The user name for digest and REGISTER.")] = None
     auth_username: Annotated[User | None, Field(description="The user name for digest where it differs.")] = None
-    password: Annotated[
-        Secret | None, Field(repr=False, description="${NAME}: the variable that holds the password.")
-    ] = None
+    password: Annotated[Secret | None, Field(repr=False, description=f"The password: {_PLACES}.")] = None
     realm: Annotated[User, Field(description="The realm that may ask for the password; * is any.")] = "*"
     register_: Annotated[Yes, Field(alias="register", description="REGISTER before calling.")] = False
     outbound_proxy: Annotated[Proxy | None, Field(description="The SIP URI that requests are sent to.")] = None
@@ -195,6 +200,7 @@ class TrunkTable(_Table):
         Field(description="Calls started in a second, at most."),
     ] = 1.0
     tls: Annotated[TlsTable, Field(description="Certificates.")] = TlsTable()
+    srtp: Annotated[SrtpUse, Field(description="Encrypted media (SRTP, its keys in SDES).")] = Srtp.OFF
     nat: Annotated[NatTable, Field(description="Behind a NAT.")] = NatTable()
     bind: Annotated[Address | None, Field(description="The local address to send from.")] = None
     nameservers: Annotated[tuple[Nameserver, ...], Field(description="DNS servers, in place of the machine's.")] = ()
@@ -350,9 +356,7 @@ class WebhookTable(_Table):
         Annotated[str, _of_text(notation.read_web_address), _schema("^https?://")],
         Field(repr=False, description="POST goes here."),
     ]
-    secret: Annotated[
-        WebhookSecret, Field(repr=False, description="${NAME}: the variable that holds the whsec_ secret.")
-    ]
+    secret: Annotated[WebhookSecret, Field(repr=False, description=f"The whsec_ secret: {_PLACES}.")]
     events: Annotated[
         tuple[EventType, ...], Field(min_length=1, description="The types of event that are sent; all by default.")
     ] = notation.EVENTS
@@ -360,12 +364,26 @@ class WebhookTable(_Table):
         Annotated[int, _between("1m", "365d"), Duration] | None,
         Field(description="While a number stays blocked, tell of it again so often, 1d; off by default."),
     ] = None
+    private_networks: Annotated[
+        tuple[PrivateNetwork, ...],
+        Field(description="Private networks that the URL may lead to, 10.1.2.0/24; this machine and none by default."),
+    ] = ()
 
     @model_validator(mode="after")
     def _reminders_have_an_event(self) -> Self:
         if self.remind_every is not None and STANDING_CHANGED not in self.events:
             raise ValueError(f"has remind_every but no {STANDING_CHANGED} among its events; add it there.")
         return self
+
+
+class JCardTable(_Table):
+    """The signed card of a 608 is fetched from where the far end says, and checked; without this table it is not."""
+
+    roots: Annotated[Words, Field(description="PEM file of the authorities that may vouch for who signed a card.")]
+    private_networks: Annotated[
+        tuple[PrivateNetwork, ...],
+        Field(description="Private networks that a card may be fetched from, 10.1.2.0/24; none by default."),
+    ] = ()
 
 
 class ScenarioFile(_Table):
@@ -381,6 +399,7 @@ class ScenarioFile(_Table):
     limits: Annotated[Limits, Field(description="Limits, or none for a trunk on loopback.")] = LimitsTable()
     schedule: Annotated[ScheduleTable | None, Field(description="When rounds start.")] = None
     webhook: Annotated[WebhookTable | None, Field(description="Who is told.")] = None
+    jcard: Annotated[JCardTable | None, Field(description="Fetch the signed card of a 608; off by default.")] = None
     sites: Annotated[
         tuple[Site, ...],
         Field(min_length=1, description="Where workers place the calls; this machine itself by default."),

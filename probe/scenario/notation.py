@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,7 +20,7 @@ from probe.expectation import DISPOSITIONS
 from probe.phone import barred, normalise
 from probe.scenario.scenario import Hours, Maintenance, Rate
 from probe.sip.reason import read_reasons
-from probe.trunk import IdentityHeader, Transport
+from probe.trunk import IdentityHeader, Srtp, Transport
 
 EVENTS = ("round.completed", STANDING_CHANGED, "call.blocked")
 VERIFY_OFF = "no-anyone-can-listen-in"
@@ -135,6 +135,13 @@ def read_verify(text: str) -> bool:
     if text.lower() in _NO:
         raise ValueError(f"would let anyone on the way listen in; if that is meant, write {VERIFY_OFF}.")
     return read_yes(text)
+
+
+def read_srtp(text: str) -> Srtp:
+    """Read whether media is encrypted."""
+    if text.lower() not in set(Srtp):
+        raise ValueError(_one_of(text.lower(), [choice.value for choice in Srtp], "choice for SRTP"))
+    return Srtp(text.lower())
 
 
 def read_duration(text: str) -> int:
@@ -390,6 +397,14 @@ def read_web_address(text: str) -> str:
     if not usable or " " in text:
         raise ValueError("is not a web address; write it as https://hooks.example.com/number-health.")
     return text
+
+
+def read_network(text: str) -> IPv4Network | IPv6Network:
+    """Read a range of addresses, 10.1.2.0/24."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError("is not a network; write it as 10.1.2.0/24.") from error
 
 
 def read_webhook_secret(text: str) -> str:

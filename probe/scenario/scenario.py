@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 
 from probe.event import Endpoint
 from probe.expectation import Expectation
@@ -124,10 +125,19 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardRules:
+    """That the card of a 608 is fetched; `roots` (PEM) may vouch for it, and `private_networks` may hold it."""
+
+    roots: str = field(repr=False)
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One scenario file, read. `limits` None means `limits: none`, which only a trunk on loopback may say.
 
-    `sites` are those whose workers place its calls; none: the machine that reads the file.
+    `sites` are those whose workers place its calls; none: the machine that reads the file. `card_rules` None means
+    that no card is fetched.
     """
 
     name: str
@@ -141,6 +151,7 @@ class Scenario:
     limits: Limits | None = Limits()
     schedule: Schedule | None = None
     endpoint: Endpoint | None = None
+    card_rules: CardRules | None = None
     sites: tuple[str, ...] = ()
 
     @property

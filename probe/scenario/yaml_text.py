@@ -13,6 +13,11 @@ Path = tuple[Step, ...]
 
 _DEEPEST = 12
 _VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEPT_ELSEWHERE = re.compile(r"file:/[^${}]+|keyring:[^${}/]+/[^${}]+")
+
+# Values that no message may quote, not even as they stand in the file; a file or the keyring may hold them.
+SECRETS: tuple[Path, ...] = (("trunk", "password"), ("webhook", "secret"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,10 @@ class Mistake:
     path: Path
     sentence: str
     file: str | None = None
+
+
+class SecretError(Exception):
+    """A value cannot be had from where the file says; the words are the rest of the sentence."""
 
 
 class MistakesError(Exception):
@@ -65,6 +74,8 @@ Plain = str | list["Plain"] | dict[str, "Plain"]
 def read_yaml(text: str, environ: Mapping[str, str]) -> Node:
     """Read YAML 1.1 with every scalar as text and `${NAME}` filled in.
 
+    `environ` gives the value of a NAME, and of `file:/path` and `keyring:service/name` at the places of secrets; it
+    may raise SecretError.
     Raises MistakesError for bad YAML, aliases, tags, duplicate keys, missing variables and control characters.
     """
     try:
@@ -160,13 +171,26 @@ class _Reader:
 
     def _variable(self, found: re.Match[str], path: Path, line: int) -> str:
         name, closed = found.groups()
-        if not closed or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        elsewhere = closed and _KEPT_ELSEWHERE.fullmatch(name)
+        if not elsewhere and not (closed and _NAME.fullmatch(name)):
             self._mistakes.append(Mistake(line, path, "has a ${ that names no environment variable; write ${NAME}."))
             return found[0]
-        if not self._environ.get(name):
-            sentence = f"needs the environment variable {name}, which is not set or empty; set it and start again."
+        if elsewhere and path not in SECRETS:
+            # Or whoever writes scenarios could have any file of ours sent to whom he likes.
+            sentence = "takes no value from a file or the keyring, which only a password or secret does; write ${NAME}."
             self._mistakes.append(Mistake(line, path, sentence))
-        return self._environ.get(name, "")
+            return ""
+        return self._value(name, path, line)
+
+    def _value(self, name: str, path: Path, line: int) -> str:
+        sentence = f"needs the environment variable {name}, which is not set or empty; set it and start again."
+        try:
+            value = self._environ.get(name)
+        except SecretError as error:
+            value, sentence = None, str(error)
+        if not value:
+            self._mistakes.append(Mistake(line, path, sentence))
+        return value or ""
 
     def _list(self, path: Path, line: int) -> List:
         items: list[Node] = []

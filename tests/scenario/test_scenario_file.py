@@ -4,6 +4,7 @@ import re
 import string
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 
 import jsonschema
@@ -30,7 +31,7 @@ from probe.scenario.scenario import (
     Sends,
 )
 from probe.scenario.trunk_uri import trunk_from_uri
-from probe.trunk import IdentityHeader, Transport, Trunk
+from probe.trunk import IdentityHeader, Srtp, Transport, Trunk
 
 ROOT = Path(__file__).parents[2]
 VALID = ROOT / "tests" / "data" / "scenarios" / "valid"
@@ -104,12 +105,14 @@ def test_every_key_of_the_trunk_is_read():
         identity=(IdentityHeader.ASSERTED, IdentityHeader.REMOTE_PARTY),
         from_domain="our.example.com",
         headers=(("X-Account", "4711"), ("X-Key", "hunter2")),
+        secret_headers=("X-Key",),
         lines=32,
         calls_per_second=2.5,
         tls_verify=False,
         tls_ca_file=str(VALID / "certificates" / "ca.pem"),
         tls_cert_file="/etc/probe/our.pem",
         tls_key_file="/etc/probe/our.key",
+        srtp=Srtp.REQUIRED,
         bind="192.0.2.8",
         public_address="192.0.2.7",
         stun="stun.example.com:3478",
@@ -215,8 +218,16 @@ def test_the_webhook_is_named_by_its_url_as_written():
         secret=ENVIRON["WEBHOOK_SECRET"],
         types=frozenset({"call.blocked", "number.standing_changed"}),
         remind_every_s=12 * 3600,
+        private_networks=(ip_network("10.1.2.0/24"), ip_network("fd00::/64")),
     )
     assert expected == load("every_key").endpoint
+
+
+def test_no_card_is_fetched_unless_the_file_says_by_whose_word():
+    rules = load("every_key").card_rules
+    assert (VALID / "roots.pem").read_text() == rules.roots
+    assert (ip_network("127.0.0.0/8"),) == rules.private_networks
+    assert load("smallest").card_rules is None
 
 
 def test_nobody_is_reminded_who_did_not_ask():
@@ -345,7 +356,7 @@ WRONG_EVERYWHERE = "hunter2 hunter2\\"
 FROM_ENVIRON = {
     "trunk": (
         "name uri username auth_username realm register outbound_proxy identity from_domain lines calls_per_second "
-        "tls nat bind nameservers headers"
+        "tls srtp nat bind nameservers headers"
     ),
     "call": "ring_limit hold",
     "limits": "per_caller calls_per_day hours",

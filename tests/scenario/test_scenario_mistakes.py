@@ -134,13 +134,24 @@ MESSAGES = {
     "file_too_large": "FILE is larger than 256 KiB; make it smaller.",
     "file_with_a_forbidden_character": "FILE:8: there is a character that YAML forbids; take it out.",
     "file_with_two_documents": "FILE:9: a second document starts; put each scenario into its own file.",
+    "jcard_private_network_with_host_bits": (
+        'FILE:11: jcard.private_networks[0]: "10.1.2.3/24" is not a network; write it as 10.1.2.0/24.'
+    ),
+    "jcard_roots_missing": (
+        'FILE:10: jcard.roots: "no_such_file.pem" cannot be read (No such file or directory); check its name '
+        "and rights."
+    ),
+    "jcard_roots_without_certificate": (
+        'FILE:10: jcard.roots: "duplicate.csv" holds no certificate; write at least one there, as PEM.'
+    ),
+    "jcard_without_roots": "FILE:9: jcard.roots is missing; add it.",
     "key_top_twice": "FILE:6: trunk stands on line 1 already; take one of the two out.",
     "key_twice": "FILE:4: trunk.name stands on line 2 already; take one of the two out.",
     "key_unknown": "FILE:4: calers is not a known key; did you mean callers?",
     "key_unknown_far_from_any": (
         "FILE:4: trunk.zzz is not a known key; use one of name, uri, username, auth_username, password, "
-        "realm, register, outbound_proxy, identity, from_domain, headers, lines, calls_per_second, tls, nat, "
-        "bind, nameservers."
+        "realm, register, outbound_proxy, identity, from_domain, headers, lines, calls_per_second, tls, srtp, "
+        "nat, bind, nameservers."
     ),
     "key_unknown_in_destination": "FILE:9: destinations[0].concent is not a known key; did you mean consent?",
     "key_unknown_in_trunk": "FILE:4: trunk.usrname is not a known key; did you mean username?",
@@ -195,6 +206,7 @@ MESSAGES = {
     "limits_weekday_unknown": (
         'FILE:10: limits.weekdays[1]: "funday" is not a weekday; use mon, tue, wed, thu, fri, sat and sun.'
     ),
+    "limits_weekdays_no_list": "FILE:10: limits.weekdays takes a list; write each item on its own line after a hyphen.",
     "limits_holiday_is_no_date": ('FILE:10: limits.holidays[0]: "2026-02-30" is not a date; write it as 2026-12-25.'),
     "limits_maintenance_without_zone": (
         'FILE:10: limits.maintenance[0]: "2026-11-22T01:00/02:00" is no maintenance '
@@ -353,6 +365,11 @@ MESSAGES = {
     ),
     "trunk_username_with_a_quote": (
         'FILE:4: trunk.username: "me"" holds a blank or one of "\\<>; a user name and a realm have none of these.'
+    ),
+    "trunk_srtp_unknown": 'FILE:4: trunk.srtp: "always" is not a choice for SRTP; use one of off, optional, required.',
+    "trunk_username_from_a_file": (
+        "FILE:4: trunk.username takes no value from a file or the keyring, which only a password or secret does; "
+        "write ${NAME}."
     ),
     "trunk_variable_empty": (
         "FILE:4: trunk.username needs the environment variable EMPTY, which is not set or empty; set it and "
