@@ -1,6 +1,6 @@
 # One verb each. `make demo` and `make test` need nothing but Debian and Python; they install the rest.
 .DEFAULT_GOAL := help
-.PHONY: help install pjsua2 demo test check lint types tests image asterisk asterisk-down bench bench-native lock clean
+.PHONY: help install pjsua2 demo test check lint types tests image asterisk asterisk-down audit sbom bench bench-native fuzz soak lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -76,12 +76,25 @@ asterisk: install  ## bring up the Asterisk container, with Docker or Podman
 asterisk-down: install  ## take the Asterisk container down
 	@$(VENV)/bin/python tests/asterisk/container.py down
 
+audit: install  ## ask a vulnerability service about the locked dependencies, if one can be reached
+	@$(VENV)/bin/python tests/supply.py audit
+
+sbom: install  ## list the parts of the image in results/sbom.json (CycloneDX)
+	@$(VENV)/bin/python tests/supply.py sbom results/sbom.json
+
 bench: install  ## the figures of the README, side by side with what they are compared to
 	@$(VENV)/bin/python -m tests.bench
 
 bench-native:  ## what the native user agent does in a second and at once, beside bare pjsua2 and SIPp
 	@$(MAKE) --no-print-directory PJSUA2=native install
 	@.venv-native/bin/python -m tests.bench native
+
+MINUTES := 5
+fuzz: install  ## try what strangers may send for MINUTES=5; what breaks a reading becomes a file under tests/data/fuzz
+	@$(VENV)/bin/python -m tests.fuzz --seconds $$(( $(MINUTES) * 60 ))
+
+soak: install  ## a daemon among parts that fail at random, for MINUTES=5
+	@$(VENV)/bin/python tests/soak.py $(MINUTES)
 
 lock: install  ## make requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --extra dev --generate-hashes --no-annotate --no-header --universal --python-version 3.11 \

@@ -15,8 +15,11 @@ def main() -> None:
             "`make pjsua2` has built it; this is {}.{}.\n".format(*version)
         )
         sys.exit(2)
-    from probe.cli.main import run  # noqa: PLC0415 - after the check: newer syntax must not come before the sentence
+    # After the check: newer syntax must not come before the sentence.
+    from probe.cli.main import run  # noqa: PLC0415
+    from probe.private import leave_no_core  # noqa: PLC0415
 
+    leave_no_core()
     sys.exit(run(sys.argv[1:]))
 
 

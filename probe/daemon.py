@@ -19,7 +19,7 @@ from probe.ledger import Ledger
 from probe.ledger import Store as LedgerStore
 from probe.reminders import Store as ReminderStore
 from probe.reminders import tell_what_lasts
-from probe.rounds import Road, place_call, standings_after
+from probe.rounds import Road, add_card, names_card, place_call, standings_after
 from probe.scenario.guard import Refusal, reach
 from probe.scenario.history import DAY, History
 from probe.scenario.plan import closes_at, due, may_start
@@ -117,6 +117,7 @@ class Daemon:
     planner: Planner | None = None
     ledger: Ledger = field(init=False)
     under_way: dict["asyncio.Task[None]", CallRequest] = field(default_factory=dict)
+    fetching: set["asyncio.Task[JudgedCall]"] = field(default_factory=set)
     pace: dict[str, float] = field(default_factory=dict)
     swept_at: datetime | None = None
     told_at: datetime | None = None
@@ -124,6 +125,20 @@ class Daemon:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.store, self.listener.failed)
+
+    def fetch_card(self, judged: JudgedCall, road: Road) -> None:
+        """Have the card of a call fetched, if it may be, apart from the call: its line and its phone are free."""
+        if not names_card(judged, road.cards):
+            return
+        task = asyncio.get_running_loop().create_task(add_card(judged, road))
+        self.fetching.add(task)
+        task.add_done_callback(self._fetched)
+
+    def _fetched(self, task: "asyncio.Task[JudgedCall]") -> None:
+        self.fetching.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.listener.failed(error)
 
     def ended(self, task: "asyncio.Task[None]") -> None:
         """Forget a call that is over. What it raised is a fault of ours; its attempt will be found to be lost."""
@@ -313,6 +328,7 @@ async def _place_one(road: Road, daemon: Daemon, request: CallRequest, start_at:
     judged = await place_call(request, road)
     if judged is not None:
         daemon.listener.called(judged)
+        daemon.fetch_card(judged, road)
 
 
 def _finish(one: Watched, daemon: Daemon, over: OpenRound, now: datetime) -> None:

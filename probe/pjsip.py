@@ -18,8 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from probe.dropped import hear_dropped
+from probe.sip.blanked import without_secrets
 from probe.stack import Account, Build, Change, Happening, Incoming, Limits, Phase, Registered, Setup, Wire
-from probe.trunk import Transport
+from probe.trunk import Srtp, Transport
+from probe.uninvited import refuse_uninvited
+from probe.withheld import ANY_REALM, Realms, withhold
 
 try:
     import pjsua2 as pj
@@ -41,6 +45,11 @@ _TRANSPORTS = {
     Transport.UDP: (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_UDP6),
     Transport.TCP: (pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TCP6),
     Transport.TLS: (pj.PJSIP_TRANSPORT_TLS, pj.PJSIP_TRANSPORT_TLS6),
+}
+_SRTP = {
+    Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
+    Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
+    Srtp.REQUIRED: pj.PJMEDIA_SRTP_MANDATORY,
 }
 _FORBIDDEN = 403
 _LOG_LEVEL = 4  # messages are logged from here on, and only if the console level is as high
@@ -80,7 +89,7 @@ class _Call(pj.Call):  # type: ignore[misc] # pjsua2 has no types
         self._stack = stack
         self.call_id = ""
         self.has_media = False
-        self.rtp = (None, 0, 0)
+        self.rtp = (None, 0, 0, False)
 
     def onCallState(self, prm: Any) -> None:  # noqa: ANN401, N802 - the library's name and type
         self._stack.call_changed(self, prm)
@@ -101,7 +110,7 @@ class _Call(pj.Call):  # type: ignore[misc] # pjsua2 has no types
 def read_build(setup: Setup, account: Account) -> Build:
     """Say what this build of the library is and can do; the stack is started for it."""
     stack = Stack(setup, account)
-    return Build(native=_is_native(), version=VERSION, limits=stack.limits, tls=_tls_library())
+    return Build(native=_is_native(), version=VERSION, limits=stack.limits, tls=_tls_library(), srtp=_has_srtp())
 
 
 def _is_native() -> bool:
@@ -115,8 +124,12 @@ def _is_native() -> bool:
 
 def _library() -> ctypes.CDLL:
     """The extension itself: pjsua2 leaves out what the library's C interface tells of its limits."""
+    return ctypes.CDLL(_extension())
+
+
+def _extension() -> str:
     loaded = next(module for name, module in sys.modules.items() if name.endswith("_pjsua2"))
-    return ctypes.CDLL(loaded.__file__)
+    return str(loaded.__file__)
 
 
 def _tls_library() -> str:
@@ -127,6 +140,11 @@ def _tls_library() -> str:
             tell.restype = ctypes.c_char_p
             return " ".join(tell(0).decode().split())
     return ""
+
+
+def _has_srtp() -> bool:
+    """Say whether the library was built with SRTP; without, it leaves the encryption out and does not say so."""
+    return hasattr(_library(), "pjmedia_transport_srtp_create")
 
 
 def _read_limits(writer: _Writer) -> Limits:
@@ -164,7 +182,8 @@ _CONSTANT = re.compile(r"^ *(PJ\w+) *: *(\d+)$", re.MULTILINE)
 _ENTRY = re.compile(r"(TX|RX) (\d+) bytes (?:Request|Response) msg [^\n]*? (?:to|from) (\w+) (\S+):\n")
 _END = "\n--end msg--"
 _FINAL = re.compile(rb"SIP/2\.0 [2-6]\d\d(?s:.*?)\nCSeq[ \t]*:[ \t]*\d+[ \t]+(?:INVITE|BYE)", re.IGNORECASE)
-_FIRST_WORDS = frozenset({"TX", "RX", "TCP", "TLS", "Failed", "Error", "Dropping", "Dropped"})
+_RESPONSE = b"SIP/2.0 "
+_FIRST_WORDS = frozenset({"TX", "RX", "TCP", "TLS", "Failed", "Error", "Dropping"})
 _CONNECTING = re.compile(r"(?:TCP|TLS) transport (\S+) is connecting to")
 _TROUBLE = re.compile(
     r"(TCP|TLS) connect\(\) error: \[code=\d+\](?: peer: [^:]*)?:? *(.*)"
@@ -173,12 +192,10 @@ _TROUBLE = re.compile(
 )
 # Two ways to lose a message: too large for the library's buffer (on a stream), or a header it cannot parse.
 _OVERFLOW = re.compile(r"Error processing packet from (\S+): Rx buffer overflow[^\n]*\n")
-_DROPPING = re.compile(r"Dropping (\d+) bytes packet from (\w+) (\S+) : ")
-_DROPPED = re.compile(r"Dropped packet:")
-_DROPPED_END = "\n-- end of packet."
-_START_LINE = re.compile(r"^(?:SIP/2\.0 \d{3}|[A-Z]+ \S+ SIP/2\.0)", re.MULTILINE)
+_DROPPING = re.compile(r"Dropping \d+ bytes packet from (\w+) (\S+) : ")
+# A response may follow what its sender wrote beyond the end of the message before it.
+_START_LINE = re.compile(rb"SIP/2\.0 \d{3}|^[A-Z]+ \S+ SIP/2\.0", re.MULTILINE)
 _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
-_CREDENTIALS = re.compile(rb"^((?:Proxy-)?Authorization[ \t]*:)(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
 
 
 def _to_bytes(text: str) -> bytes:
@@ -186,16 +203,16 @@ def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def without_credentials(raw: bytes) -> bytes:
-    """Cut the values of Authorization and Proxy-Authorization out of a message."""
-    return _CREDENTIALS.sub(rb"\1 (cut)", raw) if b"authorization" in raw.lower() else raw
-
-
 @dataclass(frozen=True, slots=True)
 class _Arrival:
     at: float
     transport: str
     remote: str
+
+
+def _call_id_of(raw: bytes) -> str:
+    found = _CALL_ID.search(raw)
+    return found[1].decode("latin-1") if found else ""
 
 
 def _bracketed(endpoint: str) -> str:
@@ -228,10 +245,13 @@ class Stack:
         self._calls: dict[str, _Call] = {}
         self._open: set[str] = set()
         self._unsent: list[Wire] = []
+        self._asked = b""
         self._stream_up = setup.transport is Transport.UDP
         self._trouble: str | None = None
-        self._dropping: tuple[_Arrival, int] | None = None
+        self._dropping: _Arrival | None = None
         self._registered = False
+        self._realms = Realms({account.realm} - {ANY_REALM})
+        self._leaves = True
         self._local = ""
         self._writer = _Writer(self._logged)  # a strong reference: the library keeps none
         try:
@@ -240,11 +260,16 @@ class Stack:
             raise RuntimeError(error.reason) from error
 
     def _start(self) -> None:
+        if self._setup.srtp is not Srtp.OFF and not _has_srtp():
+            raise RuntimeError("this pjsua2 was built without SRTP; take srtp out of the trunk, or run `make pjsua2`")
         self._endpoint = _Endpoint()
         self._endpoint.stack = self
         self._endpoint.libCreate()
         self._endpoint.libInit(self._endpoint_config())
         self.limits = _read_limits(self._writer)
+        if not self._setup.takes_calls:
+            self._refusal = refuse_uninvited(_extension(), self._take_asked)
+        self._hooks = hear_dropped(_extension(), self._dropped), withhold(_extension(), self._may_leave)
         self._endpoint.audDevManager().setNullDev()
         kind = _TRANSPORTS[self._setup.transport][self._setup.ipv6]
         self._transport_id = self._endpoint.transportCreate(
@@ -324,6 +349,8 @@ class Stack:
         config.natConfig.mediaStunUse = config.natConfig.sipStunUse
         # Without STUN the contact is what the user stated, or our own address: it is not rewritten behind his back.
         config.natConfig.contactRewriteUse = 0 if self._setup.public_address else 2
+        config.mediaConfig.srtpUse = _SRTP[self._setup.srtp]
+        config.mediaConfig.srtpSecureSignaling = 0  # `probe validate` warns where keys go without TLS
         # The wheel is built without IPv6 for media, and aborts when it is asked for.
         config.mediaConfig.transportConfig = self._transport_config(self._setup.rtp_port, self._setup.media_bind)
         # The library tries a hundred ports in a row: there are to be far more than those in use.
@@ -423,17 +450,20 @@ class Stack:
             self._trouble = self._trouble or _in_words(match)
         elif match := _OVERFLOW.match(text):
             arrived = _Arrival(at, self._setup.transport.upper(), match[1])
-            self._lost(arrived, text[match.end() :], whole=False)
+            self._lost(arrived, _to_bytes(text[match.end() :]), whole=False)
         elif match := _DROPPING.match(text):
-            self._dropping = _Arrival(at, match[2], match[3]), int(match[1])
-        elif (match := _DROPPED.match(text)) and self._dropping:
-            arrived, size = self._dropping
-            body = text[match.end() :].removesuffix(_DROPPED_END)
-            self._lost(arrived, body, whole=len(_to_bytes(body)) >= size)
+            self._dropping = _Arrival(at, match[1], match[2])
 
     def _message(self, at: float, entry: re.Match[str], body: str) -> None:
         # The log ends a text at its first NUL and at its own limit; the size stands in front of it.
         raw = _to_bytes(body.removesuffix(_END))
+        if entry[1] == "TX" and not self._realms.allow(raw):
+            self._leaves = False
+            return
+        if entry[1] == "RX" and not raw.startswith(_RESPONSE):
+            self._asked = raw.partition(b" ")[0]
+        if self._is_strange(raw, sent=entry[1] == "TX"):
+            return
         wire = self._wire(_Arrival(at, entry[3], entry[4]), raw, cut=len(raw) < int(entry[2]))
         if entry[1] == "RX":
             if _FINAL.match(raw):
@@ -446,23 +476,45 @@ class Stack:
         # On a stream that is still being set up the log shows a message before it leaves.
         (self.happenings if self._stream_up else self._unsent).append(wire)
 
-    def _lost(self, arrived: "_Arrival", body: str, *, whole: bool) -> None:
+    def _may_leave(self) -> bool:
+        """Say whether the message that was logged last may leave."""
+        leaves, self._leaves = self._leaves, True
+        return leaves
+
+    def _dropped(self, raw: bytes) -> None:
+        if self._dropping is not None:
+            arrived, self._dropping = self._dropping, None
+            self._lost(arrived, raw, whole=True)
+
+    def _lost(self, arrived: "_Arrival", body: bytes, *, whole: bool) -> None:
         """Keep what the log shows of a message that the library cannot take: it never becomes an event."""
         start = _START_LINE.search(body)
         if start:
-            raw = _to_bytes(body[start.start() :])
-            self.happenings.append(replace(self._wire(arrived, raw, cut=not whole), dropped=True))
+            raw = body[start.start() :]
+            if not self._is_strange(raw, sent=False):
+                self.happenings.append(replace(self._wire(arrived, raw, cut=not whole), dropped=True))
+
+    def _is_strange(self, raw: bytes, *, sent: bool) -> bool:
+        """Say whether it is a request of none of our calls, or our answer to one: a flood of them goes no further."""
+        if raw.startswith(_RESPONSE) is not sent:
+            return False
+        call_id = _call_id_of(raw)
+        return call_id not in self._calls and call_id not in self._open
+
+    def _take_asked(self) -> bytes:
+        """Give the method of the request that was logged last, once: it is the one that is being read."""
+        asked, self._asked = self._asked, b""
+        return asked
 
     def _wire(self, arrived: "_Arrival", raw: bytes, *, cut: bool) -> Wire:
-        call_id = _CALL_ID.search(raw)
         return Wire(
-            call_id=call_id[1].decode("latin-1") if call_id else "",
+            call_id=_call_id_of(raw),
             at=arrived.at,
             sent=False,
             transport=arrived.transport,
             local=self._local,
             remote=_bracketed(arrived.remote),
-            raw=without_credentials(raw),
+            raw=without_secrets(raw, self._setup.secret_headers),
             cut=cut,
             dropped=False,
         )
@@ -494,8 +546,7 @@ class Stack:
 
     def call_came_in(self, call: _Call, raw: str) -> None:
         """Note an INVITE from outside; the owner answers it."""
-        found = _CALL_ID.search(_to_bytes(raw))
-        call.call_id = found[1].decode("latin-1") if found else ""
+        call.call_id = _call_id_of(_to_bytes(raw))
         self._calls[call.call_id] = call
         self.happenings.append(Incoming(call_id=call.call_id, raw=_to_bytes(raw)))
 
@@ -512,7 +563,7 @@ class Stack:
         self._calls.pop(call.call_id, None)
         failed = prm.e.type == pj.PJSIP_EVENT_TSX_STATE and prm.e.body.tsxState.type == pj.PJSIP_EVENT_TRANSPORT_ERROR
         trouble = (self._trouble or "the connection was closed before an answer came") if failed else None
-        codec, sent, received = call.rtp
+        codec, sent, received, encrypted = call.rtp
         self.happenings.append(
             Change(
                 call_id=call.call_id,
@@ -521,6 +572,7 @@ class Stack:
                 codec=codec,
                 rtp_sent=sent,
                 rtp_received=received,
+                encrypted=encrypted,
             )
         )
 
@@ -540,9 +592,11 @@ class Stack:
         try:
             statistics = call.getStreamStat(0).rtcp
             codec = call.getStreamInfo(0).codecName
+            # The profile in SDP does not tell: where SRTP is optional, RTP/AVP has keys too. The library's report does.
+            encrypted = self._setup.srtp is not Srtp.OFF and "SRTP status: Active" in call.dump(True, "")
         except pj.Error:
             return  # there was no media
-        call.rtp = (codec, statistics.txStat.pkt, statistics.rxStat.pkt)
+        call.rtp = (codec, statistics.txStat.pkt, statistics.rxStat.pkt, encrypted)
 
 
 def _with_headers(headers: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401 - pjsua2 has no types

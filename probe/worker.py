@@ -15,7 +15,7 @@ from probe.call import CallRecord, CallRequest, Ending
 from probe.errors import StoreError
 from probe.judged import JudgedCall
 from probe.ledger import Ledger
-from probe.rounds import Road, follow
+from probe.rounds import Road, add_card, follow
 
 _LOOK_S: Final = 2.0  # so often is looked without being woken: a job may have died with its worker
 _AFTER_ERROR_S: Final = 1.0
@@ -116,7 +116,10 @@ async def _place(post: Post, listener: Listener, request: CallRequest, looked_at
         await asyncio.sleep(wait_s)
         road = post.roads[request.scenario or ""]
         stood_still = time.monotonic() - looked_at > _LEAVES_WITHIN_S
-        listener.called(await follow(request, replace(road, agent=_TooLate()) if stood_still else road))
+        judged = await follow(request, replace(road, agent=_TooLate()) if stood_still else road)
+        listener.called(judged)
+        post.awake.set()  # its line is free
+        await add_card(judged, road)
     except Exception as error:  # noqa: BLE001 - a fault of ours: the call will be found to be lost
         listener.failed(error)
     finally:

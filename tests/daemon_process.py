@@ -25,9 +25,12 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 class Daemon:
-    """One run of the daemon, with `folder` for its store, its log and its stop file."""
+    """One run of the daemon, with `folder` for its store, its log and its stop file.
 
-    def __init__(self, folder, scenario, *options, env=None):
+    `program` starts probe in another way than by its module; `options` may be more scenarios, too.
+    """
+
+    def __init__(self, folder, scenario, *options, env=None, program=(sys.executable, "-m", "probe")):
         self.folder = folder
         self._name = scenario.stem
         fresh_store(folder)
@@ -37,7 +40,7 @@ class Daemon:
         self.environment = clean | {"PROBE_STORE": self.store_url, "PROBE_STOP_FILE": str(self.stop_file)}
         self.environment |= {"HOOK_SECRET": SECRET} | (env or {})
         self._log = folder / f"{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "probe", "run", str(scenario), "--http", "127.0.0.1:0", *options]
+        command = [*program, "run", "--http", "127.0.0.1:0", str(scenario), *map(str, options)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL, env=self.environment)
 

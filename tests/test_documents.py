@@ -18,7 +18,7 @@ from probe.verdict import Heard, judge, read_notice
 CALL_KEYS = (
     "id scenario site trunk caller callee network started_at ended_at ending status phrase reasons provisional timing "
     "notice verdict expected as_expected sip_call_id label campaign round detail control_of control imported "
-    "lead_source tags"
+    "lead_source tags security"
 )
 STANDING_KEYS = (
     "caller network standing since judged blocked blocked_share interval declined suspected inconclusive last_call_at "
@@ -58,6 +58,7 @@ def test_a_blocked_call_reads_as_the_interface_has_it():
         "email": None,
         "id": "blk-0001",
         "location": "RLN",
+        "card": None,
     }
     assert list(notice.items()) == list(written["notice"].items())
     assert ["disposition", "confidence", "because", "flags"] == list(written["verdict"])

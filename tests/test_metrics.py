@@ -9,6 +9,7 @@ import pytest
 from placed import BLOCKED, answered, refused, request, unplaced
 
 from probe.call import Ending
+from probe.cli.arguments import parser
 from probe.errors import ScenarioError
 from probe.metrics import Metrics, serve
 
@@ -106,5 +107,17 @@ def test_it_listens_on_ipv6_too(metrics):
     server = serve(metrics, "::1", 0, lambda: None)
     with urllib.request.urlopen(f"http://[::1]:{server.server_port}/healthz", timeout=5) as answer:
         assert 200 == answer.status
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("address", "heard"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_it_listens_on_loopback_unless_said_otherwise(metrics, address, heard):
+    default = parser().parse_args(["run", "watch.yaml"]).http
+    assert "127.0.0.1" == default.rpartition(":")[0]
+    server = serve(metrics, address, 0, lambda: None)
+    # Another address of this machine stands for the one that others reach it by.
+    with socket.socket() as other:
+        assert heard is (other.connect_ex(("127.0.0.2", server.server_port)) == 0)
     server.shutdown()
     server.server_close()

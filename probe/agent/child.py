@@ -10,9 +10,24 @@ import signal
 import sys
 import time
 
-from probe.agent.line import Dial, Failed, HangUp, Obeyed, Options, Order, Ready, Report, Start, decode, encode
+from probe.agent.line import (
+    Dial,
+    Failed,
+    HangUp,
+    Obeyed,
+    Options,
+    Order,
+    Ping,
+    Pong,
+    Ready,
+    Report,
+    Start,
+    decode,
+    encode,
+)
 from probe.pjsip import VERSION, Stack
-from probe.stack import Change, Happening, Incoming, Phase
+from probe.private import leave_no_core
+from probe.stack import Change, Happening, Phase
 
 _BUSY_TURN_MS = 5
 _IDLE_WAIT_S = 0.02
@@ -20,7 +35,6 @@ _IDLE_WAIT_S = 0.02
 # late 180 must still be answered by CANCEL: so long a child outlives its parent, and no longer.
 _DRAIN_S = 33.0
 _UNREGISTER_S = 0.5
-_REFUSED = (403, "Forbidden")
 
 
 class _Orders:
@@ -90,13 +104,8 @@ def _obey(stack: Stack, order: Order, reports: _Reports) -> None:
             reports.send(Obeyed(call_id=order.call_id))
         case Options():
             stack.send_options(order.target)
-
-
-def _refuse_calls(stack: Stack) -> None:
-    """Nobody calls a probe: every INVITE from outside is refused."""
-    for happening in stack.happenings:
-        if isinstance(happening, Incoming):
-            stack.answer(happening.call_id, *_REFUSED)
+        case Ping():
+            reports.send(Pong())
 
 
 def _is_end(happening: Happening) -> bool:
@@ -116,7 +125,6 @@ def _serve(stack: Stack, orders: _Orders, reports: _Reports) -> None:
 
 
 def _report(stack: Stack, reports: _Reports) -> None:
-    _refuse_calls(stack)
     if stack.happenings:
         # The end of a call goes last: whoever hears of it has all of the call's messages.
         reports.send(*sorted(stack.happenings, key=_is_end))
@@ -128,12 +136,12 @@ def _drain(stack: Stack) -> None:
     stack.leave()
     while time.monotonic() < began + (_DRAIN_S if stack.busy else _UNREGISTER_S if stack.registered else 0):
         stack.turn(_BUSY_TURN_MS)
-        _refuse_calls(stack)
         stack.happenings.clear()
 
 
 def main() -> None:
     """Serve one parent until it goes."""
+    leave_no_core()
     # Ctrl-C reaches the whole process group; it is the parent who decides what is cancelled.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

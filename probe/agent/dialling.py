@@ -2,14 +2,17 @@
 
 import ssl
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from probe.agent.line import Dial
 from probe.agent.resolve import Hop, library_nameservers, media_address
-from probe.call import CallRequest
+from probe.call import CallRequest, Security
 from probe.scenario.notation import read_uri
 from probe.stack import Account, Setup, Tls
 from probe.trunk import IdentityHeader, Transport, Trunk
 
+# RFC 3261 s25.1: what may stand as it is before the @ of a SIP URI, but for the signs that some take to end a number.
+_USER_SIGNS = "+-_.!~*'()&=$,/"
 # RFC 8688 s3.5: by this the caller's side says that it can read a 608.
 _READS_608 = ("Feature-Caps", "*;+sip.608")
 
@@ -27,15 +30,25 @@ def invite(route: Route, request: CallRequest, call_id: str) -> Dial:
     """Address one call; the caller ID stands in the headers that the trunk asks for."""
     trunk = route.trunk
     domain = _bracketed(trunk.from_domain or trunk.host)
-    caller = f"<sip:{request.caller}@{domain}>"
-    own = f"<sip:{trunk.username or 'anonymous'}@{domain}>"
+    caller = f"<sip:{_user(request.caller)}@{domain}>"
+    own = f"<sip:{_user(trunk.username or 'anonymous')}@{domain}>"
     in_from = IdentityHeader.FROM in trunk.identity
     return Dial(
         call_id=call_id,
         target=f"<{target_uri(route, request.callee)}>",
         caller=caller if in_from else own,
-        headers=(*_identity(trunk, caller), _READS_608, *trunk.headers),
+        headers=(*_identity(trunk, caller), _READS_608, *((name, _in_a_line(value)) for name, value in trunk.headers)),
     )
+
+
+def _user(text: str) -> str:
+    """Write the part before the @ so that nothing in it is read as another part of a URI, or as a header."""
+    return quote(text, safe=_USER_SIGNS)
+
+
+def _in_a_line(value: str) -> str:
+    """Write a header's value with blanks for line breaks: files have none, but a value may come from elsewhere."""
+    return "".join(sign if sign.isprintable() else " " for sign in value)
 
 
 def _identity(trunk: Trunk, caller: str) -> tuple[tuple[str, str], ...]:
@@ -50,7 +63,7 @@ def _identity(trunk: Trunk, caller: str) -> tuple[tuple[str, str], ...]:
 def target_uri(route: Route, user: str | None) -> str:
     """The Request-URI for a user at the trunk (or for the trunk itself)."""
     trunk = route.trunk
-    at = f"{user}@" if user else ""
+    at = f"{_user(user)}@" if user else ""
     port = f":{trunk.port}" if trunk.port else ""
     transport = trunk.transport if trunk.transport_given else route.hop.transport
     return f"sip:{at}{_bracketed(trunk.host)}{port}{_named(transport)}"
@@ -79,13 +92,21 @@ def setup(route: Route, rtp_port: int, user_agent: str) -> Setup:
             cert_file=trunk.tls_cert_file,
             key_file=trunk.tls_key_file,
         ),
+        srtp=trunk.srtp,
+        secret_headers=trunk.secret_headers,
     )
+
+
+def security(route: Route) -> Security:
+    """Say how the calls of a route are protected."""
+    over_tls = route.hop.transport is Transport.TLS
+    return Security(tls_verify=route.trunk.tls_verify if over_tls else None, srtp=route.trunk.srtp)
 
 
 def account(route: Route) -> Account:
     """Who we are to this trunk."""
     trunk = route.trunk
-    user = trunk.username or "anonymous"
+    user = _user(trunk.username or "anonymous")
     return Account(
         uri=f"<sip:{user}@{_bracketed(trunk.from_domain or trunk.host)}>",
         username=trunk.auth_username or trunk.username,

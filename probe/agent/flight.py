@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from probe.agent.line import Failed, HangUp, Obeyed, Order, Report
-from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message
+from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message, Security
 from probe.sip import read_conversation, read_response
 from probe.stack import Change, Phase, Wire
 
@@ -248,7 +248,12 @@ def _ended(flight: Flight, change: Change) -> None:
     flight.ended = True
     flight.trouble = change.trouble or flight.trouble
     if change.codec is not None:
-        flight.media = Media(codec=change.codec, rtp_sent=change.rtp_sent, rtp_received=change.rtp_received)
+        flight.media = Media(
+            codec=change.codec,
+            rtp_sent=change.rtp_sent,
+            rtp_received=change.rtp_received,
+            encrypted=change.encrypted,
+        )
     if flight.wait is not Wait.END:
         flight.wait = Wait.END
         flight.deadline = time.monotonic() + _ENDING_S
@@ -276,7 +281,7 @@ def _has(flight: Flight, start: bytes) -> bool:
     return any(wire.raw.startswith(start) for wire in flight.wires)
 
 
-def record_of(flight: Flight, now: datetime) -> CallRecord:
+def record_of(flight: Flight, now: datetime, security: Security) -> CallRecord:
     """Write down what happened. Times of the wire become milliseconds from the first INVITE."""
     zero = _first_invite(flight)
     started_at = now - timedelta(seconds=time.monotonic() - zero)
@@ -290,6 +295,7 @@ def record_of(flight: Flight, now: datetime) -> CallRecord:
         messages=messages,
         detail=detail,
         media=flight.media,
+        security=security,
     )
 
 

@@ -4,11 +4,11 @@ JSON and no pickle: the child reads what strangers send, and the parent must not
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from probe.stack import Account, Change, Incoming, Registered, Setup, Tls, Wire
-from probe.trunk import Transport
+from probe.trunk import Srtp, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """Send one INVITE. `target` and `caller` are URIs."""
+    """Send one INVITE. `target` and `caller` are URIs. A header may hold a secret, so none is printed."""
 
     call_id: str
     target: str
     caller: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,16 @@ class Options:
     """Send OPTIONS to `target`."""
 
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Say that you are there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    """The child is there, and takes orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +78,12 @@ class Obeyed:
     call_id: str
 
 
-Order = Start | Dial | HangUp | Options
-Report = Ready | Failed | Obeyed | Wire | Change | Registered | Incoming
+Order = Start | Dial | HangUp | Options | Ping
+Report = Ready | Pong | Failed | Obeyed | Wire | Change | Registered | Incoming
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (Start, Dial, HangUp, Options, Ready, Failed, Obeyed, Wire, Change, Registered, Incoming)
+    for kind in (Start, Dial, HangUp, Options, Ping, Ready, Pong, Failed, Obeyed, Wire, Change, Registered, Incoming)
 }
 
 
@@ -102,8 +112,8 @@ def decode(line: bytes) -> Any:  # noqa: ANN401 - one of Order or Report; the re
     kind = _KINDS[name]
     if kind is Start:
         return _decode_start(content)
-    for field in _BYTES[kind]:
-        content[field] = content[field].encode("latin-1")
+    for each in _BYTES[kind]:
+        content[each] = content[each].encode("latin-1")
     if kind is Dial:
         content["headers"] = tuple(tuple(pair) for pair in content["headers"])
     return kind(**content)
@@ -113,6 +123,8 @@ def _decode_start(content: dict[str, Any]) -> Start:
     setup = content["setup"]
     setup["tls"] = Tls(**setup["tls"])
     setup["transport"] = Transport(setup["transport"])
-    setup["nameservers"] = tuple(setup["nameservers"])
+    setup["srtp"] = Srtp(setup["srtp"])
+    for name in ("nameservers", "secret_headers"):
+        setup[name] = tuple(setup[name])
     content["account"]["proxies"] = tuple(content["account"]["proxies"])
     return Start(setup=Setup(**setup), account=Account(**content["account"]))

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from probe import __version__
-from probe.agent.dialling import Route, account, invite, setup
+from probe.agent.dialling import Route, account, invite, security, setup
 from probe.agent.flight import Course, Flight, Stop, begin_flight, record_of
 from probe.agent.line import Failed, Report, Start
 from probe.agent.process import Child, start_child
@@ -24,7 +24,7 @@ from probe.agent.resolve import local_address, next_hop
 from probe.call import CallRecord, CallRequest, Ending
 from probe.errors import AgentError, TrunkError
 from probe.stack import Registered
-from probe.trunk import Trunk
+from probe.trunk import Transport, Trunk
 
 _RTP_PORTS = range(10_000, 16_000, 100)  # below the ephemeral ports; each child starts at another
 _REGISTER_S = 8.0
@@ -55,6 +55,10 @@ class Agent:
         self._starting = 0
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
+
+    @property
+    def _trunk_is_a_stream(self) -> bool:
+        return self._route is not None and self._route.hop.transport is not Transport.UDP
 
     async def open(self) -> None:
         """Resolve the trunk and start the first child. TrunkError or AgentError if that fails."""
@@ -105,8 +109,8 @@ class Agent:
         finally:
             self._land(flight, child)
         if flight.child_died:
-            flight.trouble = f"The SIP user agent died during the call: {child.last_words}."
-        return record_of(flight, datetime.now(UTC))
+            flight.trouble = child.how_it_died
+        return record_of(flight, datetime.now(UTC), security(self._route))
 
     def _land(self, flight: Flight, child: Child) -> None:
         del self._flights[flight.call_id]
@@ -114,6 +118,8 @@ class Agent:
         child.dialled(flight.call_id)
         if flight.leaked:
             child.leak()
+            # What came too long, or never to its end, stands in the way of what follows on the same connection.
+            child.retired |= self._trunk_is_a_stream
         if flight.hung:
             child.kill()
 

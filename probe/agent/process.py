@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from probe.agent.line import Dial, Failed, Obeyed, Order, Ready, Report, Start, decode, encode
+from probe.agent.line import Dial, Failed, Obeyed, Order, Ping, Pong, Ready, Report, Start, decode, encode
 from probe.agent.start import start_process
 from probe.errors import AgentError
 from probe.stack import Change, Wire
@@ -17,6 +17,8 @@ _MOST_LEAKED = 4  # the share of its calls, one in so many, from which on a chil
 _WORDS_KEPT = 2_000
 _LIVING: set["asyncio.Task[None]"] = set()
 _START_S = 15.0
+_PING_S = 1.0
+_MOST_UNANSWERED = 4  # pings in a row: a child that hangs is found within 5 s
 
 
 class _Lines(asyncio.Protocol):
@@ -78,6 +80,10 @@ class Child:
         self._orders = b""
         self._sending: asyncio.Handle | None = None
         self._heard_at = time.monotonic()
+        self._heard = True
+        self._unanswered = 0
+        self._pinging: asyncio.Handle | None = None
+        self._hung = False
         self._living = asyncio.create_task(self._live())
         # asyncio itself keeps no strong reference, and a child may outlive the pool that let it go.
         _LIVING.add(self._living)
@@ -132,7 +138,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once: only for a child that does not answer. It takes no more calls while it dies."""
-        self.retired = True
+        self.retired = self._hung = True
         self._process.kill()
 
     def close(self) -> None:
@@ -140,6 +146,18 @@ class Child:
         self.retired = True
         self._send()
         self._pipes.orders.close()
+
+    def _ping(self) -> None:
+        """Ask whether it is there. Pings are counted, not seconds: it is no fault of the child's if we stood still."""
+        if not self.alive or self._pipes.orders.is_closing():
+            return
+        self._unanswered = 0 if self._heard else self._unanswered + 1
+        self._heard = False
+        if self._unanswered >= _MOST_UNANSWERED:
+            self.kill()
+            return
+        self.order(Ping())
+        self._pinging = asyncio.get_running_loop().call_later(_PING_S, self._ping)
 
     async def gone(self) -> None:
         """Wait for its end."""
@@ -159,14 +177,19 @@ class Child:
 
     def _leave(self) -> None:
         self.alive = False
+        if self._pinging is not None:
+            self._pinging.cancel()
         self._pipes.close()
         if self._process.poll() is None:
             # Our own program ends, and the child cancels what still rings: it is to outlive us, and init reaps it.
             self._process.returncode = 0
 
     def _take(self, report: Report) -> None:
+        if isinstance(report, Pong):
+            return
         if isinstance(report, Ready):
             self.ready = report
+            self._ping()
         of_call = report.call_id if isinstance(report, Wire | Change | Failed | Obeyed) else None
         self.dialled(of_call or "")
         tell = self.calls.get(of_call or "")
@@ -176,11 +199,18 @@ class Child:
             tell(report)
 
     def _hear(self, line: bytes) -> None:
-        self._heard_at = time.monotonic()
+        self._heard_at, self._heard = time.monotonic(), True
         self._take(decode(line))
 
     def _listen(self, line: bytes) -> None:
         self._words = (self._words + line + b"\n")[-_WORDS_KEPT:]
+
+    @property
+    def how_it_died(self) -> str:
+        """Say in a sentence what its calls are to know."""
+        if self._hung:
+            return "The SIP user agent hung and was killed."
+        return f"The SIP user agent died during the call: {self.last_words}."
 
     @property
     def last_words(self) -> str:
@@ -193,8 +223,11 @@ async def start_child(
     start: Start, on_other: Callable[[Report], None], started: subprocess.Popen[bytes] | None = None
 ) -> Child:
     """Start a child's stack, in a process that was started before or a new one. AgentError when it cannot start."""
-    process = started or start_process()
-    pipes = await _connect(process)
+    try:
+        process = started or start_process()
+        pipes = await _connect(process)
+    except OSError as error:  # no handle, no memory, no process left
+        raise AgentError(f"The SIP user agent could not be started: {error.strerror}; raise that limit.") from error
     first: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
 
     def take(report: Report) -> None:

@@ -9,6 +9,9 @@ import sys
 
 # The library looks its own host's name up as it starts, and each silent nameserver would hold it up for 10 s.
 _ENVIRONMENT = {"RES_OPTIONS": "timeout:1 attempts:2"}
+# What an interpreter and its libraries need, by how the names begin. Secrets of the environment are no business of a
+# process that reads what strangers send: it is told the trunk's password, and nothing else.
+_INHERITED = ("COVERAGE_", "HOME", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PATH", "PYTHON", "SSL_", "TMP", "TZ")
 
 
 def start_process() -> subprocess.Popen[bytes]:
@@ -21,5 +24,5 @@ def start_process() -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env=os.environ | _ENVIRONMENT,
+        env={name: value for name, value in os.environ.items() if name.startswith(_INHERITED)} | _ENVIRONMENT,
     )

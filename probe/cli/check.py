@@ -9,9 +9,10 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 
+from probe.cli.cards import read_cards
 from probe.cli.history import new_id
 from probe.cli.main import FINDING, FINE, GUARDED, worst
-from probe.cli.outside import now, page_width, print_json, print_lines, require_place, say, write_file
+from probe.cli.outside import now, page_width, print_json, print_lines, require_place, say, tell, write_file
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.cli.scenarios import load
 from probe.documents import call_document
@@ -80,10 +81,11 @@ def _check_all(arguments: argparse.Namespace, scenarios: list[Scenario]) -> list
 
 
 async def _check(arguments: argparse.Namespace, scenario: Scenario) -> RoundResult:
+    cards = read_cards(scenario.card_rules)
     async with open_site(arguments, scenario.trunk, allowed_by(scenario), scenario.endpoint) as site:
         round_id = new_id()
         plan = Plan(id=round_id, scenario=scenario.name, requests=matrix(scenario, round_id, new_id))
-        road = dataclasses.replace(site.road, wait_until=_patience(arguments.max_wait, site.stopping))
+        road = dataclasses.replace(site.road, wait_until=_patience(arguments.max_wait, site.stopping), cards=cards)
         with _progress(scenario.name, len(plan.requests)) as show:
             result = await run_round(plan, road, stopping=site.stopping, on_call=_teller(arguments, show))
         await deliver(site)
@@ -123,9 +125,11 @@ def _progress(name: str, planned: int) -> Iterator[Callable[[JudgedCall], None]]
         yield lambda judged: say(f"{name} {next(done)}/{planned}  {_in_a_line(judged)}")
         return
     from rich.console import Console  # noqa: PLC0415 - rich is heavy, and a pipe has no use for it
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    # By itself rich takes what the network says for its own markup: colours, links, and an error that ends the check.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=planned)
         yield lambda judged: bar.update(task, advance=1, description=f"{name}  {_in_a_line(judged)}")
 
@@ -161,5 +165,5 @@ def _print_plan(arguments: argparse.Namespace, scenario: Scenario) -> int:
         if arguments.json:
             print_json({"caller": request.caller, "callee": request.callee, "trunk": request.trunk, "refused": why})
         else:
-            print(f"{'would not dial' if refusal else 'would dial'} {request.callee} from {request.caller} {why or ''}")
+            tell(f"{'would not dial' if refusal else 'would dial'} {request.callee} from {request.caller} {why or ''}")
     return worst(codes)

@@ -7,9 +7,8 @@ from typing import Any
 from probe.cli.history import open_history
 from probe.cli.machines import queues_beside
 from probe.cli.main import FINE
-from probe.cli.outside import print_json
+from probe.cli.outside import print_json, tell
 from probe.documents import timestamp
-from probe.report.text import plain
 from probe.store import Store
 
 
@@ -24,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(document)
     else:
         for line in _page(document):
-            print(plain(line))
+            tell(line)
     return FINE
 
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 from probe.cli.batch import Batch
 from probe.cli.history import open_history
 from probe.cli.main import FINE, USAGE
-from probe.cli.outside import now, print_json, say
+from probe.cli.outside import now, print_json, say, tell
 from probe.errors import ScenarioError, StoreError
 from probe.importing import read_cells
 from probe.report.text import plain
@@ -182,7 +182,7 @@ def _tell_result(done: _Done, *, as_json: bool) -> None:
     parts = [f"{_counted(done.imported, 'call')} imported"]
     parts += [f"{done.already:,} there already"] if done.already else []
     parts += [f"{_counted(done.bad, 'bad row')} left out"] if done.bad else []
-    print(f"{done.file}: {', '.join(parts)}.")
+    tell(f"{done.file}: {', '.join(parts)}.")
 
 
 def _counted(count: int, what: str) -> str:

@@ -7,19 +7,22 @@ from typing import Any
 
 import structlog
 
+from probe.report.text import plain
+
 _NUMBER = re.compile(r"\+[0-9]{4,11}([0-9]{4})(?![0-9])")
 
 
 def start_log(*, full_numbers: bool) -> structlog.typing.FilteringBoundLogger:
     """Set up the log: for people on a terminal, JSON Lines elsewhere."""
-    last = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    for_people = [_plain, structlog.dev.ConsoleRenderer()]
+    last = for_people if sys.stderr.isatty() else [structlog.processors.JSONRenderer()]
     shorten = [] if full_numbers else [_shorten]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *shorten,
-            last,
+            *last,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
@@ -34,3 +37,8 @@ def shortened(text: str) -> str:
 
 def _shorten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's own shape
     return {key: shortened(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _plain(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's own shape
+    """Write texts so that a terminal can only show them: structlog leaves one without a blank as it is."""
+    return {key: plain(value) if isinstance(value, str) else value for key, value in event.items()}

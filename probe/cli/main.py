@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from probe.cli.arguments import parser
+from probe.cli.outside import say
 from probe.errors import AgentError, ProbeError, ReceiverError, ScenarioError, StoreError, TrunkError
 
 # Exit codes: see the table in the README. The worst of several is the first in this order.
@@ -35,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
         code: int = command.run(parsed)
         sys.stdout.flush()
     except ProbeError as error:
-        print(f"probe: {error}", file=sys.stderr)
+        say(f"probe: {error}")
         return next(code for kind, code in _CODES if isinstance(error, kind))
     except BrokenPipeError:
         # Whoever read our output has left, as `head` does: not an error, and nothing more to say.

@@ -8,19 +8,20 @@ import os
 import subprocess
 
 from probe.call import CallRequest
+from probe.cli.cards import read_cards
 from probe.cli.history import new_id
 from probe.cli.main import FINE, GUARDED, UNTESTED
-from probe.cli.outside import page_width, print_json, print_lines, require_place, say, write_file
+from probe.cli.outside import page_width, print_json, print_lines, require_place, say, tell, write_file
 from probe.cli.placing import deliver, exit_code, open_site, would_refuse
 from probe.errors import ScenarioError
 from probe.event import Endpoint
 from probe.expectation import DISPOSITIONS, Expectation
 from probe.judged import JudgedCall
 from probe.phone import barred, normalise
-from probe.rounds import place_call
+from probe.rounds import add_card, place_call
 from probe.scenario.guard import Allowed, allowed_by, on_loopback
 from probe.scenario.plan import plan_key
-from probe.scenario.scenario import Caller, Destination, Limits, Scenario
+from probe.scenario.scenario import Caller, CardRules, Destination, Limits, Scenario
 from probe.scenario.trunk_uri import trunk_from_uri
 from probe.trunk import Trunk
 
@@ -31,6 +32,7 @@ class _Wanted:
     trunk: Trunk
     allowed: Allowed
     endpoint: Endpoint | None
+    card_rules: CardRules | None
 
 
 def place_one(arguments: argparse.Namespace, first: "subprocess.Popen[bytes] | None") -> int:
@@ -64,6 +66,8 @@ async def _place(
         placing = asyncio.create_task(place_call(wanted.request, site.road))
         await asyncio.to_thread(_load_the_rest)
         judged = await placing
+        if judged is not None:
+            judged = await add_card(judged, dataclasses.replace(site.road, cards=read_cards(wanted.card_rules)))
         await deliver(site)
         return judged
 
@@ -86,6 +90,7 @@ def _read(arguments: argparse.Namespace) -> _Wanted:
         # Whoever names a caller ID on the command line says with it that it is his.
         allowed=dataclasses.replace(listed, callers=listed.callers | {caller}, consent=arguments.consent),
         endpoint=scenario.endpoint if scenario else None,
+        card_rules=scenario.card_rules if scenario else None,
     )
 
 
@@ -180,5 +185,5 @@ def _print_plan(arguments: argparse.Namespace, wanted: _Wanted) -> int:
     elif refusal:
         say(f"would not dial: {why}")
     else:
-        print(f"would dial {request.callee} from {request.caller} over {wanted.trunk.uri}")
+        tell(f"would dial {request.callee} from {request.caller} over {wanted.trunk.uri}")
     return GUARDED if refusal else FINE

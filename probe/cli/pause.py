@@ -4,7 +4,7 @@ import argparse
 
 from probe.cli.history import open_history
 from probe.cli.main import FINE
-from probe.cli.outside import now, print_json
+from probe.cli.outside import now, print_json, tell
 from probe.errors import ScenarioError
 from probe.phone import normalise
 from probe.scenario.history import PauseKind
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"kind": kind.value, "name": name, "changed": changed})
     else:
-        print(f"{words}.")
+        tell(f"{words}.")
     return FINE
 
 

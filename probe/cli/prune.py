@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from probe.cli.history import open_history
 from probe.cli.main import FINE
-from probe.cli.outside import now, print_json, say
+from probe.cli.outside import now, print_json, say, tell
 from probe.store import Keep, Pruned, Store
 
 _UNITS = ("bytes", "kB", "MB", "GB")
@@ -44,7 +44,7 @@ def _prune(store: Store, keep: Keep, *, dry_run: bool) -> Pruned:
 
 def _tell(done: Pruned, *, dry_run: bool) -> None:
     what = "would be dropped" if dry_run else "dropped"
-    print(f"{done.calls:,} calls: {_size(done.bytes)} of raw messages {what}; verdicts, notices and counts stay.")
+    tell(f"{done.calls:,} calls: {_size(done.bytes)} of raw messages {what}; verdicts, notices and counts stay.")
     if done.held:
         say(f"{done.held:,} more are old enough, but belong to a round under way or to redress that was asked for.")
 

@@ -15,6 +15,7 @@ from typing import Any
 from probe import announce, schedule
 from probe.agent.pool import Agent
 from probe.call import Ending
+from probe.cli.cards import read_cards
 from probe.cli.history import is_stopped, new_event_id, new_id, open_history
 from probe.cli.log import start_log
 from probe.cli.machines import Planner, queues_beside
@@ -215,6 +216,7 @@ class _Running:
             announce=announce,
             stopped=is_stopped,
             endpoint=scenario.endpoint,
+            cards=read_cards(scenario.card_rules),
             lines=scenario.trunk.lines,
             calls_per_second=scenario.trunk.calls_per_second,
             pace=self._paces[scenario.trunk.name],

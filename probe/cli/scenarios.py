@@ -2,6 +2,8 @@
 
 import os
 
+from probe.cli.cards import read_cards
+from probe.cli.kept import KeptValues
 from probe.errors import ScenarioError
 from probe.scenario.file import load_scenario
 from probe.scenario.scenario import Scenario
@@ -9,11 +11,12 @@ from probe.webhook.endpoint import check_endpoint
 
 
 def load(path: str) -> Scenario:
-    """Read a scenario file with the environment's values. ScenarioError for every mistake in it."""
-    scenario = load_scenario(path, os.environ)
-    if scenario.endpoint:
-        try:
+    """Read a scenario file with values of the environment, files and the keyring. ScenarioError for every mistake."""
+    scenario = load_scenario(path, KeptValues(os.environ))
+    try:
+        if scenario.endpoint:
             check_endpoint(scenario.endpoint)
-        except ScenarioError as error:
-            raise ScenarioError(f"{path}: {error}") from error
+        read_cards(scenario.card_rules)
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from error
     return scenario

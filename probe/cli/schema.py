@@ -4,6 +4,7 @@ import argparse
 import json
 
 from probe.cli.main import FINE
+from probe.cli.outside import tell
 from probe.documents import document_schemas
 from probe.scenario.file_format import scenario_schema
 
@@ -11,5 +12,5 @@ from probe.scenario.file_format import scenario_schema
 def run(arguments: argparse.Namespace) -> int:
     """Print one JSON object: `scenario`, then each published document by its name."""
     del arguments
-    print(json.dumps({"scenario": scenario_schema(), **document_schemas()}, indent=2, ensure_ascii=False))
+    tell(json.dumps({"scenario": scenario_schema(), **document_schemas()}, indent=2, ensure_ascii=False))
     return FINE

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from probe.cli.main import FINE
-from probe.cli.outside import print_json
+from probe.cli.outside import print_json, tell
 from probe.sim import ANALYTICS, NUMBERS, ORDINARY
 from probe.sim import run as answer_calls
 
@@ -24,7 +24,7 @@ def _announcer(*, as_json: bool) -> Callable[[str], None]:
         if as_json:
             print_json({"listening": address})
         else:
-            print(f"probe sim listens on {address} (UDP and TCP); Ctrl-C stops it.", flush=True)
+            tell(f"probe sim listens on {address} (UDP and TCP); Ctrl-C stops it.")
 
     return announce
 
@@ -36,10 +36,10 @@ def _list(*, as_json: bool) -> None:
             print_json({"side": side, "number": number, "does": does, "reads_as": reads_as})
         return
     for heading, side in (("A call to", "callee"), ("Whatever it dials, a call from", "caller")):
-        print(f"{heading}")
+        tell(heading)
         for _, number, does, reads_as in (row for row in rows if row[0] == side):
-            print(f"  {number:<16} {does:<52} {reads_as}")
-        print()
+            tell(f"  {number:<16} {does:<52} {reads_as}")
+        tell("")
 
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:

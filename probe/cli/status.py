@@ -8,7 +8,7 @@ from datetime import timedelta
 from probe import schedule
 from probe.cli.history import is_stopped, open_history, stop_file
 from probe.cli.main import FINE
-from probe.cli.outside import now, print_json
+from probe.cli.outside import now, print_json, tell
 from probe.cli.scenarios import load
 from probe.documents import timestamp
 from probe.event import DeliveryState
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(document)
     else:
         for line in _page(document):
-            print(line)
+            tell(line)
     store.close()
     return FINE
 

@@ -5,7 +5,7 @@ import asyncio
 
 from probe.cli.history import new_event_id, open_history
 from probe.cli.main import FINDING, FINE, UNTESTED
-from probe.cli.outside import now, print_json, say
+from probe.cli.outside import now, print_json, say, tell
 from probe.cli.scenarios import load
 from probe.documents import timestamp
 from probe.errors import ReceiverError, ScenarioError
@@ -37,7 +37,7 @@ def _test(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"id": event.id, "endpoint": endpoint.name, "delivered": why is None, "status": status, "why": why})
     elif why is None:
-        print(f"{endpoint.name} took {event.id} with {status}.")
+        tell(f"{endpoint.name} took {event.id} with {status}.")
     else:
         say(f"probe: {why}")
     return FINE if why is None else FINDING
@@ -48,7 +48,7 @@ def _list(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(_document(delivery))
         else:
-            print(_in_a_line(delivery))
+            tell(_in_a_line(delivery))
     return FINE
 
 
@@ -64,7 +64,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"taken": delivered.taken, "failed": delivered.failed, "waiting": delivered.waiting})
     else:
-        print(f"{delivered.taken} delivered to {endpoint.name}, {delivered.waiting} still waiting.")
+        tell(f"{delivered.taken} delivered to {endpoint.name}, {delivered.waiting} still waiting.")
     for reason in dict.fromkeys(delivered.reasons):
         say(f"webhook: {reason}")
     return FINE if not delivered.waiting else UNTESTED

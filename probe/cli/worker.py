@@ -14,6 +14,7 @@ from typing import Any
 from probe import announce
 from probe.agent.pool import Agent
 from probe.call import CallRequest, Ending
+from probe.cli.cards import read_cards
 from probe.cli.history import is_stopped, new_event_id, new_id, open_history
 from probe.cli.log import start_log
 from probe.cli.machines import queues_beside
@@ -143,6 +144,7 @@ class Working:
             announce=announce,
             stopped=is_stopped,
             endpoint=scenario.endpoint,
+            cards=read_cards(scenario.card_rules),
         )
 
     async def _wake(self, queue: str) -> None:

@@ -88,6 +88,7 @@ def main() -> None:
         media_bind="127.0.0.1" if bind == "::1" else bind,
         ipv6=":" in bind,
         rtp_port=int(rtp_port),
+        takes_calls=True,
         user_agent="probe sim",
     )
     stack = Stack(setup, Account(uri="sip:sim@sim.example.com", contact=contact or None))

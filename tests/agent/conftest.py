@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -128,30 +128,39 @@ class Sipp:
 
 @pytest.fixture
 def sipp(tmp_path: Path) -> Iterator[Callable[..., Sipp]]:
+    with sipp_in(tmp_path) as start:
+        yield start
+
+
+@contextlib.contextmanager
+def sipp_in(folder: Path) -> Iterator[Callable[..., Sipp]]:
+    """Give what starts a SIPp that plays a scenario; they write into `folder`, and all are ended in the end."""
     program = shutil.which("sipp")
     if program is None:
         missing("SIPp is not installed; on Debian: apt-get install sip-tester")
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(scenario: str, *, calls: int = 1) -> Sipp:
+    def start(scenario: str, *, calls: int = 1, options: Sequence[str] = ()) -> Sipp:
         port = _free_port()
         command = [program, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)]
         # No keyboard, no control port that others may hold; its own port for RTP.
         command += ["-m", str(calls), "-nostdin", "-cp", str(_free_port()), "-mp", str(_free_port())]
         process = subprocess.Popen(
-            [*command, "-trace_err", "-timeout", "25"],
-            cwd=tmp_path,
+            [*command, "-trace_err", "-timeout", "25", *options],
+            cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         running.append(process)
         _wait_until_bound(port)
-        return Sipp(process, port, tmp_path)
+        return Sipp(process, port, folder)
 
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
+    try:
+        yield start
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:

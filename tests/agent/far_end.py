@@ -79,7 +79,7 @@ class FarEnd:
         self.port: int = self._socket.getsockname()[1]
         self._send: Callable[[bytes], object] = bytes
         self._open = True
-        self._stream: socket.socket | None = None
+        self._streams: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
@@ -88,9 +88,9 @@ class FarEnd:
 
     def __exit__(self, *_: object) -> None:
         self._open = False
-        if self._stream is not None:
+        for stream in self._streams:
             with contextlib.suppress(OSError):
-                self._stream.shutdown(socket.SHUT_RDWR)
+                stream.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(5)
 
@@ -129,40 +129,45 @@ class FarEnd:
                 if self._transport == "udp":
                     self._datagram()
                 else:
-                    self._connection()
-            except (TimeoutError, ssl.SSLError, ConnectionError, Hangs):
+                    self._accept()
+            except TimeoutError:
                 continue
             except OSError:
                 return
 
     def _datagram(self) -> None:
         raw, peer = self._socket.recvfrom(65_535)
-        self._send = lambda message: self._socket.sendto(message, peer)
-        self._take(raw)
+        with contextlib.suppress(ConnectionError, Hangs):
+            self._take(raw, lambda message: self._socket.sendto(message, peer))
 
-    def _connection(self) -> None:
+    def _accept(self) -> None:
         stream, _ = self._socket.accept()
         stream.settimeout(10)
-        self._stream = stream
+        self._streams.append(stream)
+        threading.Thread(target=self._connection, args=(stream,), daemon=True).start()
+
+    def _connection(self, stream: socket.socket) -> None:
         try:
             with self._tls.wrap_socket(stream, server_side=True) if self._tls else stream as secured:
-                self._send = secured.sendall
                 self.spoken = secured.version() if isinstance(secured, ssl.SSLSocket) else None
                 with secured.makefile("rb") as reader:
                     while raw := _read_message(reader):
-                        self._take(raw)
+                        self._take(raw, secured.sendall)
+        except (OSError, ValueError, Hangs):  # it was closed, by either side
+            return
         finally:
             with self._news:
                 self._closed += 1
                 self._news.notify_all()
 
-    def _take(self, raw: bytes) -> None:
+    def _take(self, raw: bytes, send: Callable[[bytes], object]) -> None:
+        self._send = send
         with self._news:
             self.heard.append(raw)
             self._news.notify_all()
         request = read_request(raw)
         for message in self._script(request) if request else ():
-            self._send(message)
+            send(message)
 
 
 def _listener(transport: str, host: str) -> socket.socket:

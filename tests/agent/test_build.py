@@ -13,8 +13,8 @@ from probe.stack import Build, Limits
 
 WHEEL = Limits(calls=4, starts_per_second=40, message_bytes=3_750)
 NATIVE = Limits(calls=2_048, starts_per_second=4_080, message_bytes=65_536)
-OLD = Build(native=False, version="2.15.1", limits=WHEEL, tls="OpenSSL 1.0.2k-fips 26 Jan 2017")
-NEW = Build(native=True, version="2.17", limits=NATIVE, tls="OpenSSL 3.0.19 27 Jan 2026")
+OLD = Build(native=False, version="2.15.1", limits=WHEEL, tls="OpenSSL 1.0.2k-fips 26 Jan 2017", srtp=True)
+NEW = Build(native=True, version="2.17", limits=NATIVE, tls="OpenSSL 3.0.19 27 Jan 2026", srtp=True)
 LARGEST = "messages up to 65,536 bytes"
 TODAY = date(2026, 11, 22)
 

@@ -1,8 +1,6 @@
 """How messages leave: TCP, TLS with its certificates, IPv6, and what stands in the record when nothing could leave."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -12,10 +10,7 @@ from pathlib import Path
 import pytest
 from agent.conftest import agent_on, headers_of, invite_of, place, request, said, trunk, within
 from agent.far_end import FarEnd, Hangs, reply
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certified import certificate_for, served
 
 from probe.call import CallRecord, Ending
 from probe.sip import Request
@@ -33,42 +28,11 @@ def hangs_up(_: Request) -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`good.pem` names localhost, `other.pem` another host; each with its key, each its own CA."""
+    """`good.pem` names localhost, `other.pem` another host, `old.pem` is over; each with its key, each its own CA."""
     folder = tmp_path_factory.mktemp("certificates")
-    for name, host in (("good", "localhost"), ("other", "other.example.com")):
-        certificate_for(folder / f"{name}.pem", host)
+    for name, host, last_day in (("good", "localhost", 1), ("other", "other.example.com", 1), ("old", "localhost", -1)):
+        certificate_for(folder / f"{name}.pem", host, last_day=last_day)
     return folder
-
-
-def certificate_for(path: Path, host: str) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [x509.DNSName(host)]
-    if host == "localhost":
-        names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    unlocked = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(unlocked + certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def served(certificate: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    if version:
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = version
-    return context
 
 
 def over_tls(certificate: Path, *, version: ssl.TLSVersion | None = None, **given: object) -> CallRecord:
@@ -112,24 +76,34 @@ def test_tls_takes_a_certificate_of_a_known_ca(certificates: Path):
     assert {"TLS"} == {message.transport for message in record.messages}
 
 
-def test_tls_refuses_an_unknown_ca(certificates: Path):
-    record = over_tls(certificates / "good.pem")
+@pytest.mark.parametrize(
+    ("shown", "trusted", "why"),
+    [
+        ("good", None, "The certificate is untrusted"),
+        ("other", "other", "The server identity does not match to any identities specified in the certificate"),
+        ("old", "old", "The certificate has expired or not yet valid"),
+    ],
+)
+def test_a_certificate_that_does_not_hold_ends_the_call_before_anything_is_sent(
+    certificates: Path, shown: str, trusted: str | None, why: str
+):
+    ca_file = str(certificates / f"{trusted}.pem") if trusted else None
+    with FarEnd(refuses, "tls", tls=served(certificates / f"{shown}.pem")) as far:
+        record = place(trunk(far.port, "localhost", "tls", tls_ca_file=ca_file))
+        heard = list(far.heard)
 
-    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
-    assert "TLS connection failed: The certificate is untrusted" == record.detail
-
-
-def test_tls_refuses_a_wrong_name(certificates: Path):
-    record = over_tls(certificates / "other.pem", tls_ca_file=str(certificates / "other.pem"))
-
-    assert (Ending.NO_RESPONSE, ()) == (record.ending, record.messages)
-    assert "The server identity does not match" in (record.detail or "")
+    assert (Ending.NO_RESPONSE, (), []) == (record.ending, record.messages, heard)
+    assert (record.detail or "").startswith(f"TLS connection failed: {why}")
+    assert record.security is not None
+    assert record.security.tls_verify
 
 
 def test_tls_takes_anything_when_it_is_told_not_to_verify(certificates: Path):
     record = over_tls(certificates / "other.pem", tls_verify=False)
 
     assert Ending.REFUSED == record.ending
+    assert record.security is not None
+    assert record.security.tls_verify is False
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")

@@ -75,14 +75,15 @@ def test_bytes_that_are_not_utf_8_are_kept():
     assert not record.messages[2].cut
 
 
-def test_a_message_with_nul_is_kept_up_to_there():
+def test_a_message_with_nul_is_kept_to_the_byte():
     record = refuse("X-Nul: a\0b")
 
     assert Ending.REFUSED == record.ending
     final = record.messages[2]
     assert final.raw.startswith(b"SIP/2.0 603 Network Blocked\r\n")
-    assert final.raw.endswith(b"X-Nul: a")
-    assert final.cut
+    assert b"\r\nX-Nul: a\0b\r\n" in final.raw
+    assert final.raw.endswith(b"\r\n\r\n")
+    assert not final.cut
 
 
 def test_a_header_that_the_library_cannot_parse_does_not_make_a_refusal_silence():

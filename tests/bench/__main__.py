@@ -14,6 +14,7 @@ from tests.bench import (
     costs,
     flat,
     fleet,
+    flood,
     idle,
     importing,
     native,
@@ -43,6 +44,7 @@ BENCHES: dict[str, Measure] = {
     "native": native.measure,
     "costs": costs.measure,
     "flat": flat.measure,
+    "flood": flood.measure,
     "fleet": fleet.measure,
 }
 
