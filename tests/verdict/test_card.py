@@ -110,6 +110,7 @@ UNSIGNED = card(SIGNER, alg="none").decode().rpartition(".")[0].encode() + b"."
         (b"\x00\xff.\x1b[2J.x", "the header of the card cannot be read"),
         (b"a" * 70_000, "the card is larger than 64 KiB"),
     ],
+    ids=lambda value: "card" if isinstance(value, bytes) else value,  # each run has keys of its own
 )
 def test_what_is_no_card_signed_with_es256_is_refused(text, why):
     assert why == fault(text)
@@ -229,6 +230,7 @@ def of_version(number: int) -> bytes:
 @pytest.mark.parametrize(
     "certificates",
     [of_version(118), b"", b"hello", b"\x00" * 9, SIGNER.pem[:-60], SIGNER.pem.replace(b"MII", b"AAA"), SIGNER.key_pem],
+    ids=["of another version", "nothing", "text", "zeros", "cut", "spoilt", "a key"],
 )
 def test_what_is_no_certificate_is_refused(certificates):
     assert "the certificate of its signer cannot be read (PEM was expected)" == fault(card(SIGNER), certificates)
