@@ -86,7 +86,7 @@ def test_what_the_store_fills_in_for_others_calls_is_all_that_they_have():
     """Every column that is left empty would have been empty by the way that our own calls go."""
     record = record_of(reported(EVERYTHING)[0])
     written = request_row(record.request) | ending_row(judge_call(record))
-    assert {column.name for column in call.c} == {*written, "counted_at"}
+    assert {column.name for column in call.c} == {*written, "counted_at", "card"}
     assert set(CALL_COLUMNS) >= {name for name, value in written.items() if value is not None}
     assert sorted(CALL_COLUMNS, key=[column.name for column in call.c].index) == list(CALL_COLUMNS)
 
