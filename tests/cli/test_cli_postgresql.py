@@ -11,10 +11,9 @@ destinations: [{{number: +12025550191, consent: our own test line}}]
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def guarded(postgresql):
     """The URL of a store that asks its user for a password, without it."""
-    # Tests of other files may come between these, and then this is run once more.
     postgresql.run(f"DO $$BEGIN CREATE ROLE {GUARDED} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$")
     postgresql.run(f"ALTER ROLE {GUARDED} PASSWORD '{SECRET}'")
     url = postgresql.database(f"OWNER {GUARDED}")
