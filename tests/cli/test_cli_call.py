@@ -96,8 +96,16 @@ def test_a_callee_that_is_no_number_is_the_users_mistake(call, callee):
     assert said.err.count("\n") <= 1
 
 
-def test_a_host_that_does_not_resolve_is_told_in_words(call):
-    said = call(ORDINARY, GOOD, "--json", uri="sip:no-such-host.invalid")
+def test_a_host_that_does_not_resolve_is_told_in_words(probe, tmp_path):
+    # With a trunk beyond this machine limits hold, and by default the hours of the called party: it may be night there.
+    scenario = tmp_path / "far.yaml"
+    scenario.write_text(
+        f"trunk: {{name: far, uri: 'sip:no-such-host.invalid'}}\n"
+        f"callers: [{{number: {GOOD!r}}}]\n"
+        f"destinations: [{{number: {ORDINARY!r}, consent: our own line}}]\n"
+        f"limits: {{hours: '00:00-24:00'}}\n"
+    )
+    said = probe("call", ORDINARY, "--from", GOOD, "--scenario", scenario, "--json")
     assert (3, None) == (said.code, said.json["status"])
     assert "does not resolve" in json.dumps(said.json)
 
