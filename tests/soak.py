@@ -304,7 +304,7 @@ def _far_end(*, asterisk: bool) -> Iterator[tuple[int, str, dict[str, str]]]:
     if asterisk:
         carrier = up(free_port(), ca_file=Path(tempfile.gettempdir()) / "probe-soak-ca.pem")
         try:
-            credentials = ", username: probe-user, password: ${PROBE_TEST_PASSWORD}"
+            credentials = ', username: probe-user, password: "${PROBE_TEST_PASSWORD}"'
             yield carrier.port, credentials, {"PROBE_TEST_PASSWORD": carrier.password}
         finally:
             down(carrier.name)
