@@ -16,6 +16,9 @@ from probe.call import CallRecord, Ending
 from probe.sip import Request
 from probe.stack import Build
 
+# For a far end that answers at once: it may be waited for as long as probe waits at all.
+PATIENT = {"ring_limit_ms": 8_000}
+
 
 def refuses(asked: Request) -> Iterator[bytes]:
     if asked.method == "INVITE":
@@ -37,14 +40,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def over_tls(certificate: Path, *, version: ssl.TLSVersion | None = None, **given: object) -> CallRecord:
     with FarEnd(refuses, "tls", tls=served(certificate, version)) as far:
-        return place(trunk(far.port, "localhost", "tls", **given))
+        return place(trunk(far.port, "localhost", "tls", **given), **PATIENT)
 
 
 def test_tcp_counts_from_when_the_invite_left():
     with FarEnd(refuses, "tcp") as far:
-        record = place(trunk(far.port, transport="tcp"))
+        record = place(trunk(far.port, transport="tcp"), **PATIENT)
 
-    assert (Ending.REFUSED, ["INVITE", "603 Decline", "ACK"]) == (record.ending, said(record))
+    assert (Ending.REFUSED, ["INVITE", "603 Decline", "ACK"]) == (record.ending, said(record)), record.detail
     assert {"TCP"} == {message.transport for message in record.messages}
     assert [0.0] == [m.at_ms for m in record.messages if m.raw.startswith(b"INVITE")]
     assert record.messages[1].at_ms < 500
@@ -58,9 +61,9 @@ def test_a_connection_that_was_closed_between_two_calls_is_made_anew():
 
     async def two(far: FarEnd) -> list[CallRecord]:
         async with agent_on(trunk(far.port, transport="tcp", lines=1)) as agent:
-            first = await agent.place(request())
+            first = await agent.place(request(**PATIENT))
             await asyncio.to_thread(far.wait_until_closed)
-            return [first, await agent.place(request())]
+            return [first, await agent.place(request(**PATIENT))]
 
     with FarEnd(closes_after_each, "tcp") as far:
         records = within(15, two(far))
@@ -118,7 +121,7 @@ def test_tls_1_1_is_too_old(certificates: Path):
 
 def test_tls_is_the_latest_that_the_library_speaks(certificates: Path, build: Build):
     with FarEnd(refuses, "tls", tls=served(certificates / "good.pem")) as far:
-        record = place(trunk(far.port, "localhost", "tls", tls_verify=False))
+        record = place(trunk(far.port, "localhost", "tls", tls_verify=False), **PATIENT)
 
     assert Ending.REFUSED == record.ending
     assert ("TLSv1.2" if build.tls.startswith("OpenSSL 1.0") else "TLSv1.3") == far.spoken
@@ -132,7 +135,7 @@ def test_a_tls_client_certificate_is_shown(certificates: Path):
 
     with FarEnd(refuses, "tls", tls=context) as far:
         given = {"tls_ca_file": str(certificates / "good.pem"), "tls_cert_file": ours, "tls_key_file": ours}
-        record = place(trunk(far.port, "localhost", "tls", **given))
+        record = place(trunk(far.port, "localhost", "tls", **given), **PATIENT)
 
     assert Ending.REFUSED == record.ending
 
@@ -190,7 +193,7 @@ def _has_ipv6() -> bool:
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_ipv6(transport: str):
     with FarEnd(refuses, transport, host="::1") as far:
-        record = place(trunk(far.port, "::1", transport))
+        record = place(trunk(far.port, "::1", transport), **PATIENT)
 
     raw = invite_of(record)
     assert (Ending.REFUSED, "INVITE") == (record.ending, said(record)[0])
