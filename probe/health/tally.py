@@ -3,12 +3,13 @@
 Counts add up in any order, so they are kept up to date call by call, and signals are found in them alone.
 """
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from math import log2
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from probe.call import LOCAL
@@ -82,79 +83,128 @@ _QUARTER_S: Final = 900
 
 _Row = tuple[str, Dimension, str]
 _Counts = tuple[int, int, int, int, int]
+_ONE: Final = (1, 0, 0, 0, 0)
 _ONE_BLOCKED: Final = (0, 1, 0, 0, 0)
+
+# Caller, trunk, network, callee, campaign, label, lead source, tags, site.
+_Common = tuple[str, str, str | None, str, str | None, str | None, str | None, tuple[str, ...], str]
+# Caller, day (its ordinal, UTC), callee, trunk, network.
+_Routed = tuple[str, int, str, str, str | None, _Counts]
+_Kind = TypeVar("_Kind")
+
+Counts = dict[_Row, list[int]]
+"""By caller ID, dimension and value: `[calls, blocked, through, declined, quiet]`."""
+
+
+class _Local(NamedTuple):
+    """When a call began at the called party, as the values of two dimensions."""
+
+    hour: str
+    weekday: str
 
 
 class Tallies:
-    """Counts by caller ID, dimension and value: `[calls, blocked, through, declined, quiet]`."""
+    """Counts of calls by caller ID, dimension and value.
+
+    Most calls are like others: they are counted by their kind, and what a kind adds to is looked up once, in the end.
+    """
 
     def __init__(self) -> None:
-        self.counts: dict[_Row, list[int]] = {}
+        self._common: dict[tuple[_Common, _Counts], int] = {}
+        self._times: dict[tuple[str, _Local, _Counts], int] = {}
+        self._routes: dict[_Routed, int] = {}
+        self._quiet: dict[tuple[str, str, int, int], int] = {}  # caller, callee, octave, whether it counts as through
+        self._rings: dict[tuple[int, str, int], int] = {}  # day, callee, step
 
     def add(self, call: Observation) -> None:
         """Count one call, for its caller ID and for everybody."""
-        self.add_to_caller(call)
-        self.add_to_everybody(call)
-
-    def add_to_caller(self, call: Observation) -> None:
-        """Count one call for its caller ID."""
         counts = _counts_of(call)
-        self._add_all(_rows_of(call), counts)
+        self._add(call, counts)
         if counts[4] and call.final_ms is not None:
-            value = f"{call.callee} {octave_of(call.final_ms)}"
-            self._add((call.caller, Dimension.QUIET, value), (1, 0, counts[2], 0, 1))
-
-    def add_to_everybody(self, call: Observation) -> None:
-        """Count one call for everybody."""
+            _note(self._quiet, (call.caller, call.callee, octave_of(call.final_ms), counts[2]))
         if call.alerting_ms is not None:
-            value = f"{call.callee} {step_of(call.alerting_ms)}"
-            self._add((EVERYBODY, Dimension.ALERTING, value), (1, 0, 0, 0, 0))
-        calls, blocked, through, declined, quiet = _counts_of(call)
-        route = (EVERYBODY, Dimension.ROUTE, written(route_of(call)))
-        self._add(route, (calls, blocked, int(through and not quiet), declined, quiet))
+            _note(self._rings, (call.started_at.toordinal(), call.callee, step_of(call.alerting_ms)))
 
     def settle(self, refused: Observation, control: Observation) -> None:
         """Count a refused call as blocked, where its control call says so, for its caller ID and for everybody."""
-        self.settle_for_caller(refused, control)
-        self.settle_for_everybody(refused, control)
+        before, after = evidence_of(refused.disposition), settled(refused.disposition, control.disposition)
+        if after is not before and after is Evidence.BLOCKED:
+            self._add(refused, _ONE_BLOCKED)
 
-    def settle_for_caller(self, refused: Observation, control: Observation) -> None:
-        if _is_settled_as_blocked(refused, control):
-            self._add_all(_rows_of(refused), _ONE_BLOCKED)
+    def _add(self, call: Observation, counts: _Counts) -> None:
+        names = (
+            call.caller, call.trunk, call.network, call.callee, call.campaign, call.label, call.lead_source, call.tags,
+            call.site,
+        )  # fmt: skip
+        _note(self._common, (names, counts))
+        local = _local_at(*_where_and_when(call))
+        if local is not None:
+            _note(self._times, (call.caller, local, counts))
+        _note(self._routes, (call.caller, call.started_at.toordinal(), call.callee, call.trunk, call.network, counts))
 
-    def settle_for_everybody(self, refused: Observation, control: Observation) -> None:
-        if _is_settled_as_blocked(refused, control):
-            self._add((EVERYBODY, Dimension.ROUTE, written(route_of(refused))), _ONE_BLOCKED)
+    def of_callers(self) -> Counts:
+        """Give the counts of the caller IDs."""
+        total: Counts = {}
+        for (names, counts), times in self._common.items():
+            for row in _rows_in_common(*names):
+                _sum(total, row, counts, times)
+        for (caller, local, counts), times in self._times.items():
+            _sum(total, (caller, Dimension.HOUR, local.hour), counts, times)
+            _sum(total, (caller, Dimension.WEEKDAY, local.weekday), counts, times)
+        for (caller, day, *_, counts), times in self._routes.items():
+            _sum(total, (caller, Dimension.DAY, _written_day(day)), counts, times)
+        for (caller, callee, octave, through), times in self._quiet.items():
+            _sum(total, (caller, Dimension.QUIET, f"{callee} {octave}"), (1, 0, through, 0, 1), times)
+        return total
 
-    def _add_all(self, rows: Iterable[_Row], counts: _Counts) -> None:
-        for row in rows:
-            self._add(row, counts)
+    def of_everybody(self) -> dict[str, Counts]:
+        """Give everybody's counts, by the day (UTC) of the calls."""
+        total = defaultdict[str, Counts](dict)
+        for (_, ordinal, callee, trunk, network, counts), times in self._routes.items():
+            day, (calls, blocked, through, declined, quiet) = _written_day(ordinal), counts
+            row = (EVERYBODY, Dimension.ROUTE, written(Route(day, callee, trunk, network or "")))
+            _sum(total[day], row, (calls, blocked, int(through and not quiet), declined, quiet), times)
+        for (ordinal, callee, step), times in self._rings.items():
+            _sum(total[_written_day(ordinal)], (EVERYBODY, Dimension.ALERTING, f"{callee} {step}"), _ONE, times)
+        return total
 
-    def _add(self, row: _Row, counts: _Counts) -> None:
-        found = self.counts.get(row)
-        if found is None:
-            self.counts[row] = list(counts)
-            return
-        calls, blocked, through, declined, quiet = counts
-        found[0] += calls
-        found[1] += blocked
-        found[2] += through
-        found[3] += declined
-        found[4] += quiet
+    @property
+    def counts(self) -> Counts:
+        """Give the counts of the caller IDs and everybody's."""
+        return summed([self.of_callers(), *self.of_everybody().values()])
 
     def rows(self) -> Iterator[Tally]:
         """Give the counts, one value each."""
-        for (caller, dimension, value), (calls, blocked, through, declined, quiet) in self.counts.items():
-            yield Tally(
-                caller=caller,
-                dimension=dimension,
-                value=value,
-                calls=calls,
-                blocked=blocked,
-                through=through,
-                declined=declined,
-                quiet=quiet,
-            )
+        for (caller, dimension, value), counts in self.counts.items():
+            yield Tally(caller, dimension, value, *counts)
+
+
+def summed(several: Iterable[Counts]) -> Counts:
+    """Add counts up, row by row."""
+    total: Counts = {}
+    for counts in several:
+        for row, more in counts.items():
+            _sum(total, row, more)
+    return total
+
+
+def _note(kinds: dict[_Kind, int], kind: _Kind) -> None:
+    kinds[kind] = kinds.get(kind, 0) + 1
+
+
+@lru_cache(maxsize=_KINDS)
+def _written_day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
+
+
+def _sum(total: Counts, row: _Row, more: Sequence[int], times: int = 1) -> None:
+    known = total.get(row)
+    if known is None:
+        total[row] = [count * times for count in more]
+        return
+    for place, count in enumerate(more):
+        if count:
+            known[place] += count * times
 
 
 class Route(NamedTuple):
@@ -164,10 +214,6 @@ class Route(NamedTuple):
     destination: str
     trunk: str
     network: str
-
-
-def route_of(call: Observation) -> Route:
-    return Route(call.started_at.date().isoformat(), call.callee, call.trunk, call.network or "")
 
 
 def written(route: Route) -> str:
@@ -196,33 +242,7 @@ def _counts_of(call: Observation) -> _Counts:
     return _counts(call.disposition, quiet=is_quiet(call))
 
 
-def _is_settled_as_blocked(refused: Observation, control: Observation) -> bool:
-    before, after = evidence_of(refused.disposition), settled(refused.disposition, control.disposition)
-    return after is not before and after is Evidence.BLOCKED
-
-
-def _rows_of(call: Observation) -> Iterator[_Row]:
-    """Say under what a call is counted for its caller ID."""
-    yield from _rows_of_kind(
-        call.caller,
-        call.trunk,
-        call.network,
-        call.callee,
-        call.campaign,
-        call.label,
-        call.lead_source,
-        call.tags,
-        call.site,
-    )
-    local = _local_at(*_where_and_when(call))
-    if local is not None:
-        yield call.caller, Dimension.HOUR, local.hour
-        yield call.caller, Dimension.WEEKDAY, local.weekday
-    yield call.caller, Dimension.DAY, call.started_at.date().isoformat()
-
-
-@lru_cache(maxsize=_KINDS)
-def _rows_of_kind(  # noqa: PLR0913, PLR0917 (what calls may have in common, but for the time)
+def _rows_in_common(  # noqa: PLR0913, PLR0917 (what calls may have in common, but for the time)
     caller: str,
     trunk: str,
     network: str | None,
@@ -254,13 +274,6 @@ def is_quiet(call: Observation) -> bool:
     if call.alerting_ms is not None or call.final_ms is None:
         return False
     return call.disposition is Disposition.USER_BUSY or evidence_of(call.disposition) is Evidence.AMBIGUOUS
-
-
-class _Local(NamedTuple):
-    """When a call began at the called party, as the values of two dimensions."""
-
-    hour: str
-    weekday: str
 
 
 def local_time(call: Observation) -> datetime | None:

@@ -5,14 +5,13 @@ so one caller's calls can be added up again without those of all others, and no 
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator
-from operator import add
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, null, select, text, union_all
 
-from probe.health import Dimension, Observation, Tallies, Tally
-from probe.health.tally import EVERYBODY
+from probe.health import Dimension, Tallies, Tally
+from probe.health.tally import EVERYBODY, Counts, summed
 from probe.store.locks import Lock, take_turn
 from probe.store.many import execute_many
 from probe.store.schema import share, tally
@@ -43,63 +42,45 @@ _ALL_SHARES: Final = union_all(
     ),
 )
 
-Counts = dict[tuple[str, Dimension, str], list[int]]
-"""Numbers of calls by caller, dimension and value, as `Tallies` has them."""
-Parts = dict[tuple[str, str], Tallies]
+Parts = dict[tuple[str, str], Counts]
 """Counts, apart by the caller that they come from, and by the name of a part: what no other part of theirs has."""
 
 
-class AllOf:
-    """Adds up all calls of a caller: everybody's counts apart by their day (UTC), which are the parts of its share."""
-
-    def __init__(self, caller: str) -> None:
-        self._caller, self._own = caller, Tallies()
-        self.parts: Parts = {(caller, ""): self._own}
-
-    def add(self, call: Observation) -> None:
-        self._own.add_to_caller(call)
-        self._of_day(call).add_to_everybody(call)
-
-    def settle(self, refused: Observation, control: Observation) -> None:
-        self._own.settle_for_caller(refused, control)
-        self._of_day(refused).settle_for_everybody(refused, control)
-
-    def _of_day(self, call: Observation) -> Tallies:
-        key = self._caller, call.started_at.date().isoformat()
-        found = self.parts.get(key)
-        if found is None:
-            found = self.parts[key] = Tallies()
-        return found
+def parts_of(caller: str, tallies: Tallies) -> Parts:
+    """Take all calls of a caller apart: its own counts, and its share of everybody's by their day (UTC)."""
+    return {(caller, ""): tallies.of_callers()} | {
+        (caller, day): counts for day, counts in tallies.of_everybody().items()
+    }
 
 
 def add_counts(connection: Connection, parts: Parts) -> None:
     """Add the counts of new calls to what is there."""
     take_turn(connection, Lock.EVERYBODY)
-    _add(connection, _summed(tallies.counts for tallies in parts.values()))
+    _add(connection, summed(parts.values()))
     _add_shares(connection, parts)
 
 
 def replace_counts(connection: Connection, caller: str, parts: Parts) -> None:
     """Put the counts of all calls of a caller in the place of those that are there."""
     take_turn(connection, Lock.EVERYBODY)
-    before = _summed(map(_read, connection.execute(_SHARES, {"caller": caller}).scalars()))
+    before = summed(map(_read, connection.execute(_SHARES, {"caller": caller}).scalars()))
     lost = {key: [-count for count in counts] for key, counts in before.items()}
     for statement in (_DROP_TALLIES, _DROP_SHARES):
         connection.execute(statement, {"of_caller": caller})
     _add_shares(connection, parts)
-    _add(connection, _summed([lost, *(tallies.counts for tallies in parts.values())]))
+    _add(connection, summed([lost, *parts.values()]))
     connection.execute(_DROP_EMPTY)
 
 
 def read_missing(connection: Connection) -> Counts:
     """Give what everybody's counts lack of the sum of all shares: nothing, unless they were spoilt."""
-    total: Counts = {}
-    for body, dimension, value, *counts in connection.execute(_ALL_SHARES, execution_options={"yield_per": 1_000}):
-        found = (
-            {(EVERYBODY, Dimension(dimension), value): [-count for count in counts]} if body is None else _read(body)
-        )
-        _sum(total, found)
+    found = connection.execute(_ALL_SHARES, execution_options={"yield_per": 1_000})
+    total = summed(_read(body) if body is not None else _lacking(*theirs) for body, *theirs in found)
     return {key: counts for key, counts in total.items() if any(counts)}
+
+
+def _lacking(dimension: str, value: str, *counts: int) -> Counts:
+    return {(EVERYBODY, _DIMENSIONS[dimension], value): [-count for count in counts]}
 
 
 def add_missing(connection: Connection, missing: Counts) -> None:
@@ -115,19 +96,6 @@ def read_tallies(connection: Connection, callers: Collection[str] | None = None)
         yield Tally(caller, _DIMENSIONS[dimension], value, calls, blocked, through, declined, quiet)
 
 
-def _summed(several: Iterable[Counts]) -> Counts:
-    total: Counts = {}
-    for counts in several:
-        _sum(total, counts)
-    return total
-
-
-def _sum(total: Counts, more: Counts) -> None:
-    for key, counts in more.items():
-        known = total.get(key)
-        total[key] = counts if known is None else list(map(add, known, counts))
-
-
 def _add(connection: Connection, counts: Counts) -> None:
     rows = [
         {"caller": caller, "dimension": dimension, "value": value, **dict(zip(_NAMES, found, strict=True))}
@@ -140,8 +108,8 @@ def _add(connection: Connection, counts: Counts) -> None:
 def _add_shares(connection: Connection, parts: Parts) -> None:
     rows = [
         {"caller": caller, "part": part, "body": body}
-        for (caller, part), tallies in parts.items()
-        if (body := _written(tallies.counts))
+        for (caller, part), counts in parts.items()
+        if (body := _written(counts))
     ]
     execute_many(connection, _ADD_SHARE, rows)
 
@@ -152,7 +120,4 @@ def _written(counts: Counts) -> str:
 
 
 def _read(body: str) -> Counts:
-    counts: Counts = {}
-    for dimension, value, *found in json.loads(body):
-        _sum(counts, {(EVERYBODY, _DIMENSIONS[dimension], value): found})
-    return counts
+    return {(EVERYBODY, _DIMENSIONS[dimension], value): found for dimension, value, *found in json.loads(body)}

@@ -172,7 +172,7 @@ def write_imported(connection: Connection, calls: Iterable[Packed]) -> int:
     _make_room(connection)
     there = set(connection.execute(select(call.c.id).where(call.c.id.in_(list(by_id)))).scalars())
     new = [one for call_id, one in by_id.items() if call_id not in there]
-    written = Instant().bind_processor(connection.dialect)
+    written = Instant().dialect_impl(connection.dialect).bind_processor(connection.dialect)
     _insert(connection, call, CALL_COLUMNS, [_with_times(one.call, written) for one in new])
     _insert(connection, opinion, OPINION_COLUMNS, [one.opinion for one in new])
     _insert(connection, message, MESSAGE_COLUMNS, [values for one in new for values in one.messages])

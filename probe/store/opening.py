@@ -81,6 +81,9 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> No
     connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is in _begin_sqlite
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")  # in WAL mode, less than this may lose a begun call in a power cut
+    # Where a caller's calls are read, which lie all over the file, the 2 MB of the default are too few: half of the
+    # time went into reading the upper pages of the indexes again.
+    connection.execute("PRAGMA cache_size = -8192")
 
 
 def _begin_sqlite(connection: Connection) -> None:

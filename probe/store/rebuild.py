@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from probe.health import Accounts, Change, Observation
+from probe.health import Accounts, Change, Observation, Tallies
 from probe.health.changes import changes
 from probe.health.redress import book
 from probe.store.accounts import (
@@ -20,7 +20,7 @@ from probe.store.accounts import (
     read_cases,
     replace_cases,
 )
-from probe.store.counts import AllOf, Parts, replace_counts
+from probe.store.counts import Parts, parts_of, replace_counts
 from probe.store.database import Database
 from probe.store.facts import read_all_observations, read_controls, read_observations
 from probe.store.judging import Opinion, judge_old_of, put_opinions
@@ -108,17 +108,19 @@ def _add_up_alone(connection: Connection, caller: str) -> Sum:
 
 def _add_up(connection: Connection, caller: str, calls: Iterable[Observation]) -> Sum:
     version = version_of(connection, caller)
-    accounts, counts, noticed = Accounts(), AllOf(caller), list[Observation]()
+    accounts, tallies, noticed = Accounts(), Tallies(), list[Observation]()
     for refused, one in _in_order(read_controls(connection, caller), calls):
         if refused is not None:
             accounts.settle(refused, one)
-            counts.settle(refused, one)
+            tallies.settle(refused, one)
             continue
         accounts.add(one)
-        counts.add(one)
+        tallies.add(one)
         if one.contacts is not None:
             noticed.append(one)
-    return Sum(caller=caller, version=version, accounts=accounts, parts=counts.parts, noticed=tuple(noticed))
+    return Sum(
+        caller=caller, version=version, accounts=accounts, parts=parts_of(caller, tallies), noticed=tuple(noticed)
+    )
 
 
 def _in_order(

@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy sees them; `migrations` makes them, and a test holds the two together."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,10 +34,17 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         return value.astimezone(UTC) if value else None
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        if value is None or value.tzinfo is not None:
-            return value and value.astimezone(UTC)
-        return value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Give what reads a moment: where millions of calls are read, the way of SQLAlchemy's own takes a tenth of it."""
+        return _read_text if dialect.name == "sqlite" else _read_moment
+
+
+def _read_text(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if value else None
+
+
+def _read_moment(value: datetime | None) -> datetime | None:
+    return value.astimezone(UTC) if value else None
 
 
 class PlainText(TypeDecorator[str]):

@@ -113,9 +113,10 @@ def _add(connection: Connection, steps: Sequence[_Step]) -> Changes:
     accounts = {caller: Accounts(map(read_account, written[caller])) for caller in _callers(steps)}
     theirs, parts, turned = _by_caller(_in_their_places(connection, steps, accounts)), Parts(), list[str]()
     for caller, own in theirs.items():
-        tallies = parts[caller, own[0].call.call_id] = Tallies()
+        tallies = Tallies()
         if _add_theirs(accounts[caller], tallies, own):
             turned.append(caller)
+        parts[caller, own[0].call.call_id] = tallies.counts
     put_accounts(connection, [account for one in accounts.values() for account in one.opened.values()])
     add_counts(connection, parts)
     _note_notices(connection, [step.call for step in steps])

@@ -4,6 +4,7 @@ Each call has the message that decided it; of the answered ones, one in twenty h
 is blocked by chance, and 20 caller IDs are on three networks each, for a month or two. A year of working days.
 """
 
+import gc
 import os
 import random
 import statistics
@@ -259,7 +260,10 @@ def _pss_kb(pid: int) -> int:
 
 
 def _standing(store: Store) -> Iterator[Figure]:
-    """Read every standing, and with the signals; beside reading what they are made from and nothing else."""
+    """Read every standing, and with the signals; beside reading what they are made from and nothing else.
+
+    Without looking for circles among them, as the commands do it (`probe.cli.reputation`).
+    """
 
     def read() -> None:
         with store._database.reading() as connection:
@@ -285,9 +289,12 @@ def _standing(store: Store) -> Iterator[Figure]:
 def _median_s(work: Callable[[], object]) -> float:
     times = []
     for _ in range(5):
+        gc.collect()
+        gc.disable()
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
+        gc.enable()
     return statistics.median(times)
 
 

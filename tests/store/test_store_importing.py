@@ -73,6 +73,19 @@ def test_a_call_comes_back_as_the_record_that_its_row_makes(store, cells):
     assert record_of(one) == store.call(one.id)
 
 
+def test_moments_are_written_as_those_of_our_own_calls(store):
+    """In SQLite they are texts: written in two ways, they would not sort by time."""
+    store.add_imported(packed(row()))
+    record = record_of(reported(row())[0])
+    own = replace(record, imported=None, request=replace(record.request, id="own", plan_key="own"))
+    store.begin(own.request, own.started_at)
+    store.finish(judge_call(own))
+    with store._database.reading() as connection:
+        found = connection.exec_driver_sql("SELECT started_at, ended_at FROM call").all()
+    assert 2 == len(found)
+    assert 1 == len(set(found))
+
+
 def test_credentials_of_a_raw_response_do_not_reach_the_disk(store):
     store.add_imported(packed(row(status=None, raw_final="SIP/2.0 603 No\r\nAuthorization: Digest c0ffee\r\n\r\n")))
     with store._database.reading() as connection:
