@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.judged import JudgedCall, conversation_of, judge_call, kept_headers
@@ -53,7 +53,9 @@ _refused = call.alias("refused")
 _held_against_theirs = call.c.control_of.in_(select(_refused.c.id).where(_refused.c.caller == bindparam("caller")))
 _OLD_OF_CALLER: Final = _JUDGED.where(_is_old, or_(call.c.caller == bindparam("caller"), _held_against_theirs))
 _AN_OLD_ONE: Final = select(opinion.c.call_id).where(_is_old).limit(1)
-_NEXT_IDS: Final = select(call.c.id).where(call.c.id > bindparam("after")).order_by(call.c.id).limit(_RANGE)
+_after = call.c.id > bindparam("after")
+_END_OF_RANGE: Final = select(call.c.id).where(_after).order_by(call.c.id).offset(bindparam("before_it")).limit(1)
+_REST: Final = select(func.max(call.c.id), func.count()).where(_after)
 
 _Any = TypeVar("_Any")
 _Said = tuple[Any, ...]
@@ -102,14 +104,15 @@ def old_ranges(database: Database) -> Iterator[Range]:
 
 def ranges(database: Database) -> Iterator[Range]:
     """Split all calls into ranges, in the order of their ids: near one another in the file, for ids begin with time."""
-    after = ""
-    while True:
+    after, calls = "", _RANGE
+    while calls == _RANGE:
         with database.reading() as connection:
-            ids = connection.execute(_NEXT_IDS, {"after": after}).scalars().all()
-        if not ids:
-            return
-        yield Range(after, ids[-1], len(ids))
-        after = ids[-1]
+            upto = connection.execute(_END_OF_RANGE, {"after": after, "before_it": _RANGE - 1}).scalar()
+            if upto is None:
+                upto, calls = connection.execute(_REST, {"after": after}).one()
+        if calls:
+            yield Range(after, upto, calls)
+            after = upto
 
 
 def judge_range(database: Database, part: Range, *, old: bool) -> None:

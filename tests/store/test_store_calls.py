@@ -227,7 +227,7 @@ def test_a_question_by_disposition_gets_the_answer_of_todays_ruleset(history, mo
     """A new ruleset is played by one that wrote other dispositions under an older name."""
     with history._database.writing() as connection:
         connection.execute(update(opinion).values(ruleset="older", disposition="answered"))
-    monkeypatch.setattr("probe.store.judging._NEXT_IDS", judging._NEXT_IDS.limit(3))
+    monkeypatch.setattr("probe.store.judging._RANGE", 3)
     assert [] == ids(history.calls(disposition="answered"))
     assert ["3", "1"] == ids(history.calls(disposition="user_busy"))
 

@@ -128,9 +128,10 @@ def test_an_empty_store_has_nothing_to_rebuild(store):
     assert ((), [], ()) == told_of(store)
 
 
-def test_progress_is_told(kept, monkeypatch):
-    monkeypatch.setattr(judging, "_NEXT_IDS", judging._NEXT_IDS.limit(20))
-    expected = [("calls judged", 20, 30), ("calls judged", 30, 30)]
+@pytest.mark.parametrize("size", [15, 20])
+def test_progress_is_told(kept, monkeypatch, size):
+    monkeypatch.setattr(judging, "_RANGE", size)
+    expected = [("calls judged", size, 30), ("calls judged", 30, 30)]
     expected += [("caller IDs added up", 1, 2), ("caller IDs added up", 2, 2)]
     assert expected == rebuild_all(kept)
 
@@ -147,7 +148,7 @@ def by_many(monkeypatch):
 def test_many_processes_make_what_one_makes(kept, monkeypatch):
     expected = told_of(kept)
     spoil(kept, disposition="answered", contacts=None)
-    monkeypatch.setattr(judging, "_NEXT_IDS", judging._NEXT_IDS.limit(7))
+    monkeypatch.setattr(judging, "_RANGE", 7)
     rebuild_all(kept)
     assert expected == told_of(kept)
     assert [] == multiprocessing.active_children()
