@@ -10,7 +10,7 @@ from probe.call import CallRecord, Direction, Ending, Media
 from probe.errors import StoreError
 from probe.expectation import Expectation
 from probe.judged import judge_call
-from probe.store import judging, open_store
+from probe.store import open_store
 from probe.store.schema import opinion
 
 
