@@ -207,8 +207,9 @@ class _Tick:
 
     def _answer(self) -> Due:
         found = self._found
+        # What must be over has no end before it is marked lost, and the round's results are to hold it.
         under_way = [attempt.over_by for attempt in self._attempts if attempt.ended_at is None]
-        awaited = [*found.next_at, *(over_by for over_by in under_way if over_by > self._now)]
+        awaited = [*found.next_at, *(max(over_by, self._now + _TICK) for over_by in under_way)]
         is_over = not found.requests and not awaited
         if not is_over and self._now < self._closes_at:
             awaited.append(self._closes_at)

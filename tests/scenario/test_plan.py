@@ -327,14 +327,29 @@ def test_a_destination_of_the_file_that_is_barred_is_refused_once():
     assert [] == past.attempts
 
 
+UNENDED = {f"{n:02}": {"ended_at": None, "ending": None} for n in range(3)}
+
+
 def test_a_destination_that_is_being_rung_is_left_alone():
-    past = Past(free(3, 1), **{f"{n:02}": {"ended_at": None, "ending": None} for n in range(3)})
+    past = Past(free(3, 1), **UNENDED)
     past.tick(START)
     busy = past.tick(START + timedelta(seconds=90))
     assert () == busy.requests
     assert 1 == len(past.attempts)
-    past.run(step_s=10)
+    for minutes in range(2, 120):
+        past.tick(START + timedelta(minutes=minutes))
     assert 3 == len(past.attempts)
+
+
+def test_a_round_is_not_over_before_what_its_dead_process_left_is_recorded_as_lost():
+    past = Past(free(1, 1), **UNENDED)
+    past.tick(START)
+    late = ROUND.ends_at + timedelta(minutes=5)
+    assert late > past.attempts[0].over_by
+    waits = past.tick(late)
+    assert ((), late + timedelta(seconds=1)) == (waits.finished, waits.next_at)
+    past.attempts = [replace(past.attempts[0], ended_at=late, ending="lost")]
+    assert (ROUND.id,) == past.tick(late).finished
 
 
 BLOCKS = {"ending": "refused", "status": 603, "disposition": "provider_blocked"}
