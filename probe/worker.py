@@ -115,6 +115,8 @@ async def _place(post: Post, listener: Listener, request: CallRequest, looked_at
     try:
         await asyncio.sleep(wait_s)
         road = post.roads[request.scenario or ""]
+        # The ledger gave each its moment; after a standstill they are over, and all would leave at once.
+        await road.pace.wait(road.calls_per_second)
         stood_still = time.monotonic() - looked_at > _LEAVES_WITHIN_S
         judged = await follow(request, replace(road, agent=_TooLate()) if stood_still else road)
         listener.called(judged)

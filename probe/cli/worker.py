@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from probe.errors import ProbeError, ScenarioError, StoreError
 from probe.judged import JudgedCall, judge_call
 from probe.ledger import Gate, Ledger
 from probe.report.tables import what_happened
-from probe.rounds import Road, gate
+from probe.rounds import Pace, Road, gate
 from probe.scenario.guard import allowed_by, reach
 from probe.scenario.scenario import Scenario
 from probe.store import Served, Store
@@ -114,16 +115,18 @@ class Working:
             self.failed(error)
 
     def _post(self, trunk: str, scenarios: Sequence[Scenario]) -> Post:
-        roads = {scenario.name: self._road(scenario) for scenario in scenarios}
+        # Where the files of a trunk differ, the least holds.
+        lines = min(scenario.trunk.lines for scenario in scenarios)
+        pace, calls_per_second = Pace(), min(scenario.trunk.calls_per_second for scenario in scenarios)
+        roads = {one.name: replace(self._road(one), pace=pace, calls_per_second=calls_per_second) for one in scenarios}
         reaches = [far for scenario in scenarios if (far := reach(scenario.limits)) is not None]
         served = Served(
             worker=self._name,
             site=self._site,
             trunk=trunk,
             scenarios=tuple(sorted(roads)),
-            # Where the files of a trunk differ, the least holds.
-            lines=min(scenario.trunk.lines for scenario in scenarios),
-            calls_per_second=min(scenario.trunk.calls_per_second for scenario in scenarios),
+            lines=lines,
+            calls_per_second=calls_per_second,
             reach=max(reaches, default=None),
         )
 
