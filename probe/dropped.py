@@ -7,6 +7,8 @@ said by then where the bytes come from.
 import ctypes
 from collections.abc import Callable
 
+from probe.pjsip_module import load
+
 
 class _Dropped(ctypes.Structure):
     """`struct pjsip_tp_dropped_data`."""
@@ -27,10 +29,9 @@ def hear_dropped(file: str, tell: Callable[[bytes], None]) -> object:
 
     `file` is the loaded extension. RuntimeError if the library does not take the callback.
     """
-    library = ctypes.PyDLL(file)  # the interpreter's lock is kept
-    library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
+    library, endpoint = load(file)
     library.pjsip_endpt_get_tpmgr.restype = ctypes.c_void_p
-    transports = library.pjsip_endpt_get_tpmgr(ctypes.c_void_p(library.pjsua_get_pjsip_endpt()))
+    transports = library.pjsip_endpt_get_tpmgr(endpoint)
     callback = _Tell(lambda dropped: tell(ctypes.string_at(dropped.contents.data, dropped.contents.size)))
     if library.pjsip_tpmgr_set_drop_data_cb(ctypes.c_void_p(transports), callback):
         raise RuntimeError("the SIP library does not tell of what it drops")

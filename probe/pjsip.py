@@ -23,6 +23,7 @@ from probe.sip.blanked import without_secrets
 from probe.stack import Account, Build, Change, Happening, Incoming, Limits, Phase, Registered, Setup, Wire
 from probe.trunk import Srtp, Transport
 from probe.uninvited import refuse_uninvited
+from probe.unreachable import keep_unreachable, leads_elsewhere, names_a_host
 from probe.withheld import ANY_REALM, Realms, withhold
 
 try:
@@ -252,6 +253,7 @@ class Stack:
         self._registered = False
         self._realms = Realms({account.realm} - {ANY_REALM})
         self._leaves = True
+        self._stays = False
         self._local = ""
         self._writer = _Writer(self._logged)  # a strong reference: the library keeps none
         try:
@@ -269,7 +271,11 @@ class Stack:
         self.limits = _read_limits(self._writer)
         if not self._setup.takes_calls:
             self._refusal = refuse_uninvited(_extension(), self._take_asked)
-        self._hooks = hear_dropped(_extension(), self._dropped), withhold(_extension(), self._may_leave)
+        self._hooks = (
+            hear_dropped(_extension(), self._dropped),
+            withhold(_extension(), self._may_leave),
+            keep_unreachable(_extension(), self._is_to_stay),
+        )
         self._endpoint.audDevManager().setNullDev()
         kind = _TRANSPORTS[self._setup.transport][self._setup.ipv6]
         self._transport_id = self._endpoint.transportCreate(
@@ -363,6 +369,11 @@ class Stack:
         return self._local
 
     @property
+    def calls(self) -> tuple[str, ...]:
+        """The Call-IDs of the calls that are not over."""
+        return tuple(self._calls)
+
+    @property
     def busy(self) -> bool:
         """Whether there is a call, or an INVITE or BYE without its answer; the library calls those over too early."""
         return bool(self._calls or self._open)
@@ -402,7 +413,7 @@ class Stack:
 
     def leave(self) -> None:
         """Hang up whatever is left and unregister."""
-        for call_id in tuple(self._calls):
+        for call_id in self.calls:
             self.hang_up(call_id)
         if self._account_setup.registrar:
             self._quietly(self._account.setRegistration, False)
@@ -460,15 +471,17 @@ class Stack:
         if entry[1] == "TX" and not self._realms.allow(raw):
             self._leaves = False
             return
-        if entry[1] == "RX" and not raw.startswith(_RESPONSE):
-            self._asked = raw.partition(b" ")[0]
+        if entry[1] == "RX":
+            self._stays = leads_elsewhere(raw, self._setup.transport) or names_a_host(raw)
+            if not raw.startswith(_RESPONSE):
+                self._asked = raw.partition(b" ")[0]
         if self._is_strange(raw, sent=entry[1] == "TX"):
             return
         wire = self._wire(_Arrival(at, entry[3], entry[4]), raw, cut=len(raw) < int(entry[2]))
         if entry[1] == "RX":
             if _FINAL.match(raw):
                 self._open.discard(wire.call_id)
-            self.happenings.append(wire)
+            self.happenings.append(replace(wire, dropped=self._stays))
             return
         if raw.startswith((b"INVITE ", b"BYE ")):
             self._open.add(wire.call_id)
@@ -480,6 +493,11 @@ class Stack:
         """Say whether the message that was logged last may leave."""
         leaves, self._leaves = self._leaves, True
         return leaves
+
+    def _is_to_stay(self) -> bool:
+        """Say whether the message that was logged last is not for the library."""
+        stays, self._stays = self._stays, False
+        return stays
 
     def _dropped(self, raw: bytes) -> None:
         if self._dropping is not None:

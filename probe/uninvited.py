@@ -1,7 +1,7 @@
 """Requests of strangers in, a refusal out, before the SIP library makes calls or subscriptions of them.
 
-A module in the library's own chain (pjsip/sip_module.h), which pjsua2 does not show: hence ctypes. It stands behind the
-layer of dialogs, which has taken what belongs to a call by then and has answered 481 to what only claims to.
+A module in the library's own chain. It stands behind the layer of dialogs, which has taken what belongs to a call by
+then and has answered 481 to what only claims to.
 An INVITE that went on would take one of the library's calls and two of its handles: a few dozen in half a second
 abort the wheel.
 """
@@ -11,36 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from probe.pjsip_module import load, register
+
 _BEHIND_DIALOGS: Final = 33  # PJSIP_MOD_PRIORITY_UA_PROXY_LAYER + 1
 _FORBIDDEN: Final = 403
 _LEFT_TO_THE_LIBRARY: Final = frozenset({b"OPTIONS"})  # carriers ask by it whether we are there; it answers 200
 _UNANSWERABLE: Final = frozenset({b"ACK", b""})  # RFC 3261 s17; the library aborts where an ACK is answered
 
 _ANSWERS_PER_SECOND: Final = 100  # in a flood the rest is dropped: nobody else is flooded with what we answer
-
-_Take = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
-
-
-class _Module(ctypes.Structure):
-    """`struct pjsip_module`."""
-
-    _fields_ = (
-        ("prev", ctypes.c_void_p),
-        ("next", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("name_length", ctypes.c_ssize_t),
-        ("id", ctypes.c_int),
-        ("priority", ctypes.c_int),
-        ("load", ctypes.c_void_p),
-        ("start", ctypes.c_void_p),
-        ("stop", ctypes.c_void_p),
-        ("unload", ctypes.c_void_p),
-        ("on_rx_request", _Take),
-        ("on_rx_response", ctypes.c_void_p),
-        ("on_tx_request", ctypes.c_void_p),
-        ("on_tx_response", ctypes.c_void_p),
-        ("on_tsx_state", ctypes.c_void_p),
-    )
 
 
 class _Budget:
@@ -63,10 +41,7 @@ def refuse_uninvited(file: str, asked: Callable[[], bytes]) -> object:
     `file` is the loaded extension, `asked` gives the method of the request that is being read. RuntimeError if the
     library does not take the module.
     """
-    # The interpreter's lock is kept: what the library logs meanwhile comes back into it.
-    library = ctypes.PyDLL(file)
-    library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
-    endpoint = ctypes.c_void_p(library.pjsua_get_pjsip_endpt())
+    library, endpoint = load(file)
     budget = _Budget()
 
     def take(message: int) -> int:
@@ -78,8 +53,4 @@ def refuse_uninvited(file: str, asked: Callable[[], bytes]) -> object:
         library.pjsip_endpt_respond_stateless(endpoint, ctypes.c_void_p(message), _FORBIDDEN, None, None, None)
         return 1
 
-    name = b"mod-probe-uninvited"
-    module = _Module(name=name, name_length=len(name), id=-1, priority=_BEHIND_DIALOGS, on_rx_request=_Take(take))
-    if library.pjsip_endpt_register_module(endpoint, ctypes.byref(module)):
-        raise RuntimeError("the SIP library takes no module that refuses requests from outside")
-    return module
+    return register(file, b"mod-probe-uninvited", _BEHIND_DIALOGS, on_rx_request=take)

@@ -1,15 +1,15 @@
 """A message that the SIP library is about to send in; whether it leaves out: credentials go to nobody but who may ask.
 
-The library answers whoever challenges a BYE, for whatever realm. A module in its chain (pjsip/sip_module.h, by ctypes)
-is asked last, behind the log, and what it refuses is not sent.
+The library answers whoever challenges a BYE, for whatever realm. A module in its chain is asked last, behind the log,
+and what it refuses is not sent.
 """
 
-import ctypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from probe.pjsip_module import register
 from probe.sip import read_request
 
 _BEHIND_THE_LOG: Final = 6  # PJSIP_MOD_PRIORITY_TRANSPORT_LAYER - 2: what is sent goes through the chain from its end
@@ -19,8 +19,6 @@ _REALM: Final = re.compile(r'\brealm[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 ANY_REALM: Final = "*"
 """What stands for every realm, where a trunk names none."""
-
-_Leave = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 @dataclass(slots=True)
@@ -43,33 +41,11 @@ class Realms:
         return realms <= self.known
 
 
-class _Module(ctypes.Structure):
-    """`struct pjsip_module`."""
-
-    _fields_ = (
-        ("prev", ctypes.c_void_p),
-        ("next", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("name_length", ctypes.c_ssize_t),
-        ("id", ctypes.c_int),
-        ("priority", ctypes.c_int),
-        ("before", ctypes.c_void_p * 6),
-        ("on_tx_request", _Leave),
-        ("behind", ctypes.c_void_p * 2),
-    )
-
-
 def withhold(file: str, leaves: Callable[[], bool]) -> object:
     """Ask `leaves` of each request, after it was logged; give what is to be kept for as long as the library runs.
 
     `file` is the loaded extension. RuntimeError if the library does not take the module.
     """
-    library = ctypes.PyDLL(file)  # the interpreter's lock is kept
-    library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
-    endpoint = ctypes.c_void_p(library.pjsua_get_pjsip_endpt())
-    name = b"mod-probe-withheld"
-    ask = _Leave(lambda _message: 0 if leaves() else _CANCELLED)
-    module = _Module(name=name, name_length=len(name), id=-1, priority=_BEHIND_THE_LOG, on_tx_request=ask)
-    if library.pjsip_endpt_register_module(endpoint, ctypes.byref(module)):
-        raise RuntimeError("the SIP library takes no module that keeps back what must not be sent")
-    return module
+    return register(
+        file, b"mod-probe-withheld", _BEHIND_THE_LOG, on_tx_request=lambda _message: 0 if leaves() else _CANCELLED
+    )

@@ -1,7 +1,8 @@
 """The child process that holds the SIP stack: orders come in on stdin, reports go out on stdout.
 
-It obeys and decides nothing. When its parent is gone (stdin ends), it cancels what rings, ends what is
-answered, and leaves: a killed parent leaves no phone ringing.
+It obeys and decides nothing, but for one thing: when its parent is gone (stdin ends) or stands still (it pings every
+second), it cancels what rings and ends what is answered. So neither a killed parent nor one that was stopped by Ctrl-Z,
+or waits for a log that nobody reads, leaves a phone ringing.
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 
 from probe.agent.line import (
+    Deserted,
     Dial,
     Failed,
     HangUp,
@@ -35,6 +37,7 @@ _IDLE_WAIT_S = 0.02
 # late 180 must still be answered by CANCEL: so long a child outlives its parent, and no longer.
 _DRAIN_S = 33.0
 _UNREGISTER_S = 0.5
+_ALONE_S = 10.0
 
 
 class _Orders:
@@ -42,6 +45,7 @@ class _Orders:
 
     def __init__(self) -> None:
         self.ended = False
+        self.heard_at = time.monotonic()
         self._rest = b""
         os.set_blocking(0, False)
 
@@ -52,26 +56,38 @@ class _Orders:
         if not select.select([0], [], [], wait_s)[0]:
             return []
         chunk = os.read(0, 1 << 20)
-        self.ended = not chunk
+        self.ended, self.heard_at = not chunk, time.monotonic()
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         return [decode(line) for line in lines]
 
 
 class _Reports:
-    """The lines on what was stdout. The library prints on fd 1 before any log level holds, so it gets another."""
+    """The lines on what was stdout. The library prints on fd 1 before any log level holds, so it gets another.
+
+    A parent that reads nothing does not hold us up: what the pipe does not take waits here.
+    """
 
     def __init__(self) -> None:
         self._fd = os.dup(1)
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 1)
+        os.set_blocking(self._fd, False)
+        self._left = bytearray()
 
     def send(self, *reports: Report) -> None:
-        left = b"".join(encode(report) for report in reports)
+        for report in reports:
+            self._left += encode(report)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the pipe takes."""
         try:
-            while left:
-                left = left[os.write(self._fd, left) :]
+            while self._left:
+                del self._left[: os.write(self._fd, self._left)]
+        except BlockingIOError:
+            return
         except BrokenPipeError:
-            return  # the parent has gone; stdin says so too
+            self._left.clear()  # the parent has gone; stdin says so too
 
 
 def _start(orders: _Orders, reports: _Reports) -> Stack | None:
@@ -122,9 +138,19 @@ def _serve(stack: Stack, orders: _Orders, reports: _Reports) -> None:
             _report(stack, reports)
         stack.turn(_BUSY_TURN_MS if stack.busy else 0)
         _report(stack, reports)
+        if time.monotonic() > orders.heard_at + _ALONE_S:
+            _hang_up_all(stack, reports)
+            orders.heard_at = time.monotonic()
+
+
+def _hang_up_all(stack: Stack, reports: _Reports) -> None:
+    for call_id in stack.calls:
+        reports.send(Deserted(call_id=call_id))
+        stack.hang_up(call_id)
 
 
 def _report(stack: Stack, reports: _Reports) -> None:
+    reports.flush()
     if stack.happenings:
         # The end of a call goes last: whoever hears of it has all of the call's messages.
         reports.send(*sorted(stack.happenings, key=_is_end))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from probe.agent.line import Failed, HangUp, Obeyed, Order, Report
+from probe.agent.line import Deserted, Failed, HangUp, Obeyed, Order, Report
 from probe.call import CallRecord, CallRequest, Direction, Ending, Media, Message, Security
 from probe.sip import read_conversation, read_response
 from probe.stack import Change, Phase, Wire
@@ -24,6 +24,10 @@ _OBEDIENCE_S = 1.0  # for the child to say that it has hung up, or anything else
 _BUSY_S = 30.0  # so long at most is a child waited for that speaks of other calls only
 _FIRST_FINAL = 200  # RFC 3261 s7.2
 _FIRST_REFUSAL = 300
+# A far end may talk without end. So much of a call is kept as it comes, of the rest the first message of each kind.
+_MOST_MESSAGES = 500
+_MOST_BYTES = 1_000_000
+_MOST_KINDS = 100
 _CHALLENGES = {401, 407}  # the same INVITE with credentials follows; if none does, the wait for it is short
 _ANSWER_TO_CANCEL = 487  # RFC 3261 s15.1.2
 
@@ -45,6 +49,7 @@ class Stopped(StrEnum):
     HELD = "held"
     SHUTDOWN = "shutdown"
     UNREADABLE = "final response that the library cannot take"
+    DESERTED = "the parent stood still"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Flight:
 
     `ended`: the library holds it to be over, which it says as soon as we hang up; the far end's answer is still to
     come. `leaked`: the library may still hold the call. `hung`: the child did not even say that it had hung up.
+    `kinds` of messages are noted only where there are too many to keep them all; `left_out` counts those not kept.
     """
 
     request: CallRequest
@@ -66,6 +72,9 @@ class Flight:
     deadline: float
     wait: Wait = Wait.FIRST_WORD
     wires: list[Wire] = field(default_factory=list)
+    kept_bytes: int = 0
+    kinds: set[tuple[bool, bytes, str]] = field(default_factory=set)
+    left_out: int = 0
     stopped: Stopped | None = None
     stopped_at: float = 0.0
     patience_s: float = 0.0
@@ -179,6 +188,8 @@ def _take(flight: Flight, report: Report | Stop | None, order: Callable[[Order],
             flight.trouble, flight.over = report.why, True
         case Obeyed():
             _obeyed(flight)
+        case Deserted():
+            _deserted(flight)
         case Wire():
             _heard(flight, report, order)
         case Change(phase=Phase.ANSWERED):
@@ -201,8 +212,16 @@ def _obeyed(flight: Flight) -> None:
         flight.leaked = flight.over = True
 
 
+def _deserted(flight: Flight) -> None:
+    """The child has hung up by itself: we are late, and only the answers to that are still to come."""
+    if flight.stopped is None:
+        flight.stopped, flight.trouble = Stopped.DESERTED, "probe stood still, so its user agent hung up"
+    flight.obeyed, flight.wait = True, Wait.END
+    flight.deadline = time.monotonic() + _ENDING_S
+
+
 def _heard(flight: Flight, wire: Wire, order: Callable[[Order], None]) -> None:
-    flight.wires.append(wire)
+    _keep(flight, wire)
     flight.over |= flight.ended and _is_settled(flight)
     if wire.sent:
         _left(flight)
@@ -212,6 +231,28 @@ def _heard(flight: Flight, wire: Wire, order: Callable[[Order], None]) -> None:
         flight.deadline = _first_invite(flight) + flight.request.ring_limit_ms / 1000
     if wire.dropped and (_answers(wire, "INVITE") or 0) >= _FIRST_FINAL:
         _unreadable(flight, order)
+
+
+def _keep(flight: Flight, wire: Wire) -> None:
+    """Keep a message, unless it is one of too many and another of its kind is kept."""
+    if len(flight.wires) >= _MOST_MESSAGES or flight.kept_bytes >= _MOST_BYTES:
+        flight.kinds = flight.kinds or {_kind(kept) for kept in flight.wires}
+        kind = _kind(wire)
+        if kind in flight.kinds or len(flight.kinds) >= _MOST_KINDS:
+            flight.left_out += 1
+            return
+        flight.kinds.add(kind)
+    flight.wires.append(wire)
+    flight.kept_bytes += len(wire.raw)
+
+
+def _kind(wire: Wire) -> tuple[bool, bytes, str]:
+    """Give the direction, the method or the status, and the method that a response answers."""
+    first, second = (*wire.raw.split(b" ", 2), b"")[:2]
+    if not first.startswith(b"SIP/"):
+        return wire.sent, first, ""
+    answered = read_response(wire.raw).header("CSeq") or ""
+    return wire.sent, second, answered.rpartition(" ")[2]
 
 
 def _left(flight: Flight) -> None:
@@ -227,7 +268,8 @@ def _answers(wire: Wire, method: str) -> int | None:
 
 
 def _unreadable(flight: Flight, order: Callable[[Order], None]) -> None:
-    """The library would wait on; we have read the head, and that ends the call."""
+    """The library would wait on; we have read the message, or its head, and that ends the call."""
+    flight.trouble = flight.trouble or "the SIP library cannot act on the final response"
     if flight.wait is Wait.END:
         flight.leaked = flight.over = True
     else:
@@ -287,6 +329,9 @@ def record_of(flight: Flight, now: datetime, security: Security) -> CallRecord:
     started_at = now - timedelta(seconds=time.monotonic() - zero)
     messages = tuple(_message(wire, zero) for wire in flight.wires)
     ending, detail = _ending(flight, messages)
+    if flight.left_out:
+        much = f"the far end said too much: {flight.left_out} of its messages and our answers are not kept"
+        detail = f"{detail}; {much}" if detail else much
     return CallRecord(
         request=flight.request,
         started_at=started_at.astimezone(UTC),
@@ -322,6 +367,7 @@ def _ending(flight: Flight, messages: tuple[Message, ...]) -> tuple[Ending, str 
         (flight.child_died, Ending.AGENT_FAILED, flight.trouble),
         (flight.hung, Ending.AGENT_FAILED, "The SIP user agent hung and was killed."),
         (flight.stopped is Stopped.SHUTDOWN, Ending.STOPPED, "probe was told to stop"),
+        (flight.stopped is Stopped.DESERTED, Ending.STOPPED, flight.trouble),
         (flight.stopped is Stopped.RING_LIMIT, Ending.RING_LIMIT, None),
         (not messages, Ending.NO_RESPONSE, flight.trouble or f"no connection {_within(flight)}"),
         (not flight.heard, Ending.NO_RESPONSE, flight.trouble or f"not one answer {_within(flight)}"),

@@ -78,15 +78,19 @@ class Obeyed:
     call_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deserted:
+    """The child has heard nothing of its parent for so long that it hung up by itself."""
+
+    call_id: str
+
+
 Order = Start | Dial | HangUp | Options | Ping
-Report = Ready | Pong | Failed | Obeyed | Wire | Change | Registered | Incoming
+Report = Ready | Pong | Failed | Obeyed | Deserted | Wire | Change | Registered | Incoming
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (Start, Dial, HangUp, Options, Ping, Ready, Pong, Failed, Obeyed, Wire, Change, Registered, Incoming)
-}
-
-
+_ORDERS = (Start, Dial, HangUp, Options, Ping)
+_REPORTS = (Ready, Pong, Failed, Obeyed, Deserted, Wire, Change, Registered, Incoming)
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*_ORDERS, *_REPORTS)}
 _FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS.values()}
 _BYTES = {
     kind: tuple(field.name for field in fields(kind) if field.type in {bytes, "bytes"}) for kind in _KINDS.values()

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import subprocess
 import time
@@ -31,6 +32,7 @@ _REGISTER_S = 8.0
 _LEAVING_S = 0.3
 
 _CHANCE = random.Random()  # noqa: S311 - seeded by the system; unique is enough, nobody has to be kept from guessing
+os.register_at_fork(after_in_child=_CHANCE.seed)  # or two processes would go on with the same Call-IDs
 
 _T = TypeVar("_T")
 

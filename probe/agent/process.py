@@ -5,9 +5,10 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
-from probe.agent.line import Dial, Failed, Obeyed, Order, Ping, Pong, Ready, Report, Start, decode, encode
+from probe.agent.line import Deserted, Dial, Failed, Obeyed, Order, Ping, Pong, Ready, Report, Start, decode, encode
 from probe.agent.start import start_process
 from probe.errors import AgentError
 from probe.stack import Change, Wire
@@ -22,9 +23,13 @@ _MOST_UNANSWERED = 4  # pings in a row: a child that hangs is found within 5 s
 
 
 class _Lines(asyncio.Protocol):
-    """Lines that come through a pipe, each told at once, without a task that would have to be woken; and their end."""
+    """Lines that come through a pipe, each told at once, without a task that would have to be woken; and their end.
 
-    def __init__(self) -> None:
+    Whoever is killed may leave a line unfinished: `unfinished` says whether that is told, too.
+    """
+
+    def __init__(self, *, unfinished: bool) -> None:
+        self._unfinished = unfinished
         self.ended = asyncio.get_running_loop().create_future()
         self._tell: Callable[[bytes], None] | None = None
         self._rest = b""
@@ -42,7 +47,7 @@ class _Lines(asyncio.Protocol):
                 self._tell(line)
 
     def connection_lost(self, _: Exception | None) -> None:
-        if self._tell is not None and self._rest:
+        if self._tell is not None and self._rest and self._unfinished:
             self._tell(self._rest)
         if not self.ended.done():
             self.ended.set_result(None)
@@ -190,7 +195,7 @@ class Child:
         if isinstance(report, Ready):
             self.ready = report
             self._ping()
-        of_call = report.call_id if isinstance(report, Wire | Change | Failed | Obeyed) else None
+        of_call = report.call_id if isinstance(report, Wire | Change | Failed | Obeyed | Deserted) else None
         self.dialled(of_call or "")
         tell = self.calls.get(of_call or "")
         if tell is None:
@@ -258,11 +263,12 @@ async def _connect(process: subprocess.Popen[bytes]) -> _Pipes:
     assert process.stderr is not None
     loop = asyncio.get_running_loop()
     orders, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
-    reports, from_reports = await _reader(process.stdout)
-    words, from_words = await _reader(process.stderr)
+    reports, from_reports = await _reader(process.stdout, unfinished=False)
+    words, from_words = await _reader(process.stderr, unfinished=True)
     return _Pipes(orders, reports, words, (from_reports, from_words))
 
 
-async def _reader(pipe: IO[bytes]) -> tuple[_Lines, asyncio.ReadTransport]:
-    transport, lines = await asyncio.get_running_loop().connect_read_pipe(_Lines, pipe)
+async def _reader(pipe: IO[bytes], *, unfinished: bool) -> tuple[_Lines, asyncio.ReadTransport]:
+    make = partial(_Lines, unfinished=unfinished)
+    transport, lines = await asyncio.get_running_loop().connect_read_pipe(make, pipe)
     return lines, transport

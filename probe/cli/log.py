@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -24,10 +25,20 @@ def start_log(*, full_numbers: bool) -> structlog.typing.FilteringBoundLogger:
             *shorten,
             *last,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Log,
     )
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return log
+
+
+class _Log:
+    """Writes to stderr, or nowhere: a log on a full disk, or that nobody reads any more, ends no daemon."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            print(message, file=sys.stderr, flush=True)
+
+    debug = info = warning = error = msg
 
 
 def shortened(text: str) -> str:

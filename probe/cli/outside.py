@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import get_terminal_size
@@ -21,7 +22,8 @@ def now() -> datetime:
 
 def say(words: str) -> None:
     """Tell the story: on stderr, so that stdout holds the answer alone."""
-    print(_plain(words), file=sys.stderr, flush=True)
+    with suppress(OSError):  # where it cannot be told, the answer and the exit code still can
+        print(_plain(words), file=sys.stderr, flush=True)
 
 
 def tell(words: str) -> None:

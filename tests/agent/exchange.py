@@ -7,9 +7,9 @@ import contextlib
 import re
 import select
 import socket
-import threading
 from collections.abc import Mapping
-from typing import Self
+
+from agent.far_end import Served
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _DIALLED = re.compile(rb"[A-Z]+ sip:(\+[0-9]+)@")
@@ -17,25 +17,19 @@ _LONGEST = 65_535
 _LOOK_S = 0.1
 
 
-class Exchange:
+class Exchange(Served):
     """Gives each call to the far end of its callee. `heard` keeps what the agent sent, by callee."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: dict[str, list[bytes]] = {}
         self._ports: dict[str, int] = {}
         self._front = _socket()
         self.port: int = self._front.getsockname()[1]
         self._lines: dict[bytes, _Line] = {}
-        self._open = True
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._open = False
-        self._thread.join(5)
+        super().__exit__()
         for one in (self._front, *(line.socket for line in self._lines.values())):
             one.close()
 

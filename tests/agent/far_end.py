@@ -59,7 +59,26 @@ def bye(invite: Request, *headers: str, method: str = "BYE") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-class FarEnd:
+class Served:
+    """What a thread of its own does while a block runs: `_serve`, as long as it is `_open`."""
+
+    def __init__(self) -> None:
+        self._open = True
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        raise NotImplementedError
+
+
+class FarEnd(Served):
     """Answers each request as `script` says. `heard` keeps every message; `silent` scripts answer nothing.
 
     `spoken` is the version of TLS of the last connection.
@@ -68,6 +87,7 @@ class FarEnd:
     def __init__(
         self, script: Script, transport: str = "udp", *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
     ) -> None:
+        super().__init__()
         self.heard: list[bytes] = []
         self._script = script
         self._transport = transport
@@ -78,13 +98,7 @@ class FarEnd:
         self._socket = _listener(transport, host)
         self.port: int = self._socket.getsockname()[1]
         self._send: Callable[[bytes], object] = bytes
-        self._open = True
         self._streams: list[socket.socket] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._open = False
@@ -92,7 +106,7 @@ class FarEnd:
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(5)
+        super().__exit__()
 
     def say(self, message: bytes) -> None:
         """Send to whoever spoke last."""

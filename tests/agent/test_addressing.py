@@ -9,14 +9,14 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
 from agent.conftest import headers_of, invite_of, missing, place, said, trunk
-from agent.far_end import FarEnd, reply
+from agent.far_end import FarEnd, Served, reply
 from agent.test_transports import certificate_for, served
 
 from probe.agent.resolve import resolve
@@ -142,26 +142,20 @@ def test_an_outbound_proxy_gets_the_call_and_stands_in_route():
     assert [f"<sip:127.0.0.1:{proxy.port};lr>"] == headers_of(raw, "Route")
 
 
-class Nameserver:
+class Nameserver(Served):
     """Answers from records such as `("far.example.com.", "A", "127.0.0.1")`; any other name does not exist."""
 
     def __init__(self, *records: tuple[str, str, str], address: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__()
         rrsets = [dns.rrset.from_text(name, 60, "IN", kind, text) for name, kind, text in records]
         self._records = {(rrset.name, rrset.rdtype): rrset for rrset in rrsets}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(0.2)
         self._socket.bind((address, port))
         self.address = f"{address}:{self._socket.getsockname()[1]}"
-        self._open = True
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._open = False
-        self._thread.join()
+        super().__exit__()
         self._socket.close()
 
     def _serve(self) -> None:

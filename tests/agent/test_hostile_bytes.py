@@ -19,7 +19,7 @@ from probe.sip import Request
 
 GOOD = "+12025550150"
 NOTICE = 'Reason: SIP;cause=603;text="v=analytics1;url=https://redress.example.com/r";location=RLN'
-TORTURE = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "data" / "rfc4475").glob("*.sip"))]
+TORTURE = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "data" / "rfc4475").glob("**/*.sip"))]
 
 Says = Callable[[Request], Iterator[bytes]]
 
@@ -108,7 +108,11 @@ UNSAID = {"disposition": "timed_out", "ending": Ending.RING_LIMIT, "status": Non
 OVER_TCP = {
     "60 kB": Case(says=with_60_kb),
     "a Content-Length beyond the end": Case(says=lying("5000"), **UNSAID),
+    "a Content-Length below zero": Case(says=lying("-1"), **UNSAID),
+    "a Content-Length beyond every number": Case(says=lying("9" * 30), **UNSAID),
+    "a Content-Length of words": Case(says=lying("some"), **UNSAID),
     "no Content-Length": Case(says=without_length, **UNSAID),
+    "two Content-Lengths": Case(says=with_two_lengths, **UNSAID),
     "half a message, and then nobody": Case(
         says=and_hangs_up, disposition="inconclusive", ending=Ending.NO_RESPONSE, status=None
     ),
@@ -195,6 +199,13 @@ def test_what_no_stack_sends_is_read_as_it_came(met: tuple[str, str], heard: dic
 def test_the_call_after_it_is_a_good_one(met: tuple[str, str], heard: dict[tuple[str, str], Heard]):
     record = heard[met].next
     assert (Ending.REFUSED, "603 Decline") == (record.ending, said(record)[1]), (said(record), record.detail)
+
+
+def test_noise_on_a_stream_costs_no_more_than_its_call():
+    """Where in it the library finds the refusal is a matter of how the bytes arrive."""
+    heard = within(20, _over_tcp(Case(says=behind_noise)))
+    assert heard.record.ending in {Ending.REFUSED, Ending.RING_LIMIT}, (said(heard.record), heard.record.detail)
+    assert (Ending.REFUSED, "603 Decline") == (heard.next.ending, said(heard.next)[1]), heard.next.detail
 
 
 def test_what_the_library_drops_for_a_nul_is_kept_to_the_byte(heard: dict[tuple[str, str], Heard]):

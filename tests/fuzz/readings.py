@@ -31,17 +31,23 @@ from probe.report.show import show
 from probe.report.tables import calls_table, summary
 from probe.scenario.caller_file import FoundCaller, read_callers
 from probe.scenario.file import read_scenario
-from probe.sip import ladder, read_response
+from probe.sip import ladder, read_request, read_response
+from probe.sip.blanked import without_secrets
 from probe.sip.reason import Reason, read_reasons, written
 from probe.verdict import Heard, judge, next_steps, read_jcard, read_notice
+from probe.verdict.card import find_fault, find_signature_fault, read_certificates
 from probe.webhook.answer import read_answer
 from probe.webhook.retry import read_retry_after
+from probe.withheld import Realms
 
 DATA = Path(__file__).parents[1] / "data"
 FOUND = DATA / "fuzz"
 """What fuzzing found, in a folder for each reading: every file is read again by the tests."""
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 BETWEEN = b"\n--next--\n"
+CARD = (DATA / "cards" / "card.jws").read_bytes()
+"""A card that is believed, at START, with the chain of certificates beside it."""
+_ROOTS = read_certificates((DATA / "cards" / "root.pem").read_bytes())
 _SOURCE = Source(name="x", latest=START + timedelta(days=1))
 _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 _CALL = CallRequest(id="c1", plan_key="k", trunk="far", caller="+12025550101", callee="+12025550191", ring_limit_ms=1)
@@ -79,6 +85,18 @@ def read_a_response(raw: bytes) -> None:
     assert document == json.loads(json.dumps(document))
     for width in (None, 40):
         _shown(explain(response, notice, verdict, width=width), raw)
+
+
+def read_a_request(raw: bytes) -> None:
+    """What a stranger asks, or we: what is kept of it, and whether it may leave with the credentials that it has."""
+    request = read_request(raw)
+    assert request is None or (request.method and request.uri)
+    kept = without_secrets(raw, ("X-Token",))
+    assert kept == without_secrets(kept, ("X-Token",))
+    is_bounded(kept, raw)
+    realms = Realms({"carrier"})
+    assert realms.allow(raw) or b"uthorization:" in raw
+    assert realms.allow(kept)
 
 
 def read_a_reason(raw: bytes) -> None:
@@ -155,6 +173,14 @@ def read_a_jcard(raw: bytes) -> None:
     assert card == read_jcard(raw)
     assert all(flaw.isprintable() for flaw in card.flaws)
     is_bounded(repr(card), raw)
+
+
+def read_a_signed_card(raw: bytes) -> None:
+    """A JWS, and what stands where its signer's certificate is said to be: nobody but its signer is believed."""
+    jws, _, certificates = raw.partition(BETWEEN)
+    fault = find_fault(jws, START) or find_signature_fault(jws, certificates, _ROOTS, START)
+    assert fault is None or (fault.isprintable() and len(fault) < 400)
+    assert fault or jws.strip().split(b".")[:2] == CARD.split(b".")[:2]
 
 
 def read_rows_of_others(raw: bytes) -> None:
@@ -241,9 +267,11 @@ def read_a_number(raw: bytes) -> None:
 
 READINGS: dict[str, Callable[[bytes], None]] = {
     "response": read_a_response,
+    "request": read_a_request,
     "reason": read_a_reason,
     "call": read_a_call,
     "jcard": read_a_jcard,
+    "card": read_a_signed_card,
     "rows": read_rows_of_others,
     "capture": read_what_tshark_says,
     "scenario": read_a_scenario,

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.fuzz.readings import BETWEEN, DATA, FOUND
+from tests.fuzz.readings import BETWEEN, CARD, DATA, FOUND
 
 _SENT_BY_SIPP = re.compile(rb"<!\[CDATA\[\s*(.*?)\]\]>", re.DOTALL)
 _INVITE = (
@@ -33,10 +33,20 @@ def _files(*patterns: str) -> Iterator[bytes]:
 
 def _messages() -> Iterator[bytes]:
     """The corpus, our own samples, those of RFC 4475, and what the SIPp scenarios send."""
-    yield from _files("corpus/*.sip", "responses/*.sip", "rfc4475/*.sip")
+    yield from _files("corpus/*.sip", "responses/*.sip", "rfc4475/**/*.sip")
     for scenario in _files("sipp/*.xml"):
         for sent in _SENT_BY_SIPP.findall(scenario):
             yield b"\r\n".join(sent.splitlines()) + b"\r\n\r\n"
+
+
+def _requests() -> Iterator[bytes]:
+    yield from _messages()
+    for header in (
+        b'Authorization: Digest realm="evil", response="a"',
+        b"X-Token: t",
+        b"a=crypto:1 AES inline:secretkey",
+    ):
+        yield _BYE.replace(b"\r\n\r\n", b"\r\n" + header + b"\r\n\r\n")
 
 
 def _reasons() -> Iterator[bytes]:
@@ -62,6 +72,13 @@ def _jcards() -> Iterator[bytes]:
     card = ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", "A"], ["adr", {}, "text", ["", "1 Main"]]]]
     for payload in ({"iat": 1_800_000_000, "jcard": card}, {"iat": 1e400, "jcard": [[]]}, [], {"jcard": {"a": card}}):
         yield b".".join((part(header), part(payload), b"c2ln"))
+
+
+def _signed_cards() -> Iterator[bytes]:
+    for chain in _files("cards/*.pem"):
+        yield CARD + BETWEEN + chain
+    for card in _jcards():
+        yield card + BETWEEN
 
 
 def _packets() -> Iterator[bytes]:
@@ -92,9 +109,11 @@ def _numbers() -> Iterator[bytes]:
 
 _KNOWN = {
     "response": _messages,
+    "request": _requests,
     "reason": _reasons,
     "call": _calls,
     "jcard": _jcards,
+    "card": _signed_cards,
     "rows": lambda: _files("import/*"),
     "capture": _packets,
     "scenario": lambda: _files("scenarios/valid/*.yaml", "scenarios/invalid/*.yaml"),
