@@ -65,7 +65,8 @@ types: install
 	$(VENV)/bin/mypy
 
 tests: install
-	$(VENV)/bin/pytest -n 4 --dist loadgroup
+	@# With bytecode, or each worker of each build would rewrite the asserts of all tests anew.
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest -n 4 --dist loadgroup
 
 image: install  ## the container image `probe`, with Docker or Podman
 	@$(VENV)/bin/python tests/container_image.py

@@ -6,17 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
+from databases import fresh_store
 from standardwebhooks import Webhook
 
 from probe.store import open_store
@@ -33,8 +31,7 @@ class Daemon:
     def __init__(self, folder, scenario, *options, env=None, program=(sys.executable, "-m", "probe")):
         self.folder = folder
         self._name = scenario.stem
-        fresh_store(folder)
-        self.store_url = f"sqlite:///{folder / 'probe.db'}"
+        self.store_url = fresh_store(folder)
         self.stop_file = folder / "STOP"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PROBE_")}
         self.environment = clean | {"PROBE_STORE": self.store_url, "PROBE_STOP_FILE": str(self.stop_file)}
@@ -119,21 +116,6 @@ def wait_until(holds, seconds=20, story=str):
     while not holds():
         assert time.monotonic() < deadline, story()
         time.sleep(0.02)
-
-
-@cache
-def _empty_store():
-    """The bytes of a new store: to make one takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        open_store(f"sqlite:///{folder}/probe.db").close()
-        return (Path(folder) / "probe.db").read_bytes()
-
-
-def fresh_store(folder):
-    """Put a new store into a folder that has none."""
-    folder.mkdir(exist_ok=True)
-    if not (folder / "probe.db").exists():
-        (folder / "probe.db").write_bytes(_empty_store())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 
 import pytest
-from daemon_process import fresh_store
+from databases import fresh_store
 from sqlalchemy import event
 
 from probe import announce
@@ -199,8 +199,7 @@ def scenario(name="nightly", callers=CALLERS, callees=CALLEES, **changes):
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setattr("probe.store.opening._BUSY_TIMEOUT_S", 0.05)
-    fresh_store(tmp_path)
-    opened = open_store(f"sqlite:///{tmp_path / 'probe.db'}")
+    opened = open_store(fresh_store(tmp_path))
     opened.path = tmp_path / "probe.db"
     yield opened
     opened.close()

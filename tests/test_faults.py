@@ -25,7 +25,8 @@ import postgres
 import pytest
 from agent.conftest import missing
 from agent.test_addressing import Nameserver
-from daemon_process import Daemon, fresh_store, wait_until
+from daemon_process import Daemon, wait_until
+from databases import fresh_store
 from fleet_processes import ROOMY, Carrier, callee, caller
 
 from probe.store import open_store
@@ -216,6 +217,15 @@ def step_clock(trial: Trial) -> None:
     (trial.folder / "offset").write_text("0")
 
 
+def step_clock_ahead(trial: Trial) -> None:
+    trial.wait_for_calls(2)
+    (trial.folder / "offset").write_text("3600")
+    trial.wait_for_words("the wall clock was set +3600 s")
+    trial.wait_until_over()
+    (trial.folder / "offset").write_text("0")
+    trial.begin_round(SECONDS)  # the first was over an hour ago, by that clock
+
+
 def take_database_away(trial: Trial) -> None:
     trial.wait_for_calls(2)
     assert trial.server is not None
@@ -263,8 +273,7 @@ def small_disk(trial: Trial) -> None:
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "probe-test", str(place)], check=True)
     trial.stack.callback(subprocess.run, ["umount", "--lazy", str(place)], check=True)
-    fresh_store(place)
-    trial.url = f"sqlite:///{place / 'probe.db'}"
+    trial.url = fresh_store(place)
 
 
 # The wall clock that Python tells, set by a file: there is no namespace of it, and what is measured is monotonic.
@@ -338,6 +347,9 @@ FAULTS = {
     ),
     "the clock is stepped": Fault(
         before=own_clock, strike=step_clock, costs=NOTHING, words="the wall clock was set -3600 s"
+    ),
+    "the clock is stepped ahead": Fault(
+        before=own_clock, strike=step_clock_ahead, costs=NOTHING, words="the wall clock was set +3600 s"
     ),
     "file handles are exhausted": Fault(
         strike=exhaust_handles, costs=frozenset({"agent_failed"}), words="Too many open files"

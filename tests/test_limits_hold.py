@@ -4,14 +4,11 @@ The judge is the far end: it writes down every INVITE and counts by itself, know
 """
 
 import asyncio
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 
-import pytest
+from databases import opened
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +19,6 @@ from probe.rounds import Road, place_call
 from probe.scenario.guard import allowed_by, reach
 from probe.scenario.plan import due, plan_key
 from probe.scenario.scenario import Caller, Destination, Hours, Limits, Rate, Scenario, Schedule
-from probe.store import open_store
 from probe.trunk import Trunk
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -67,9 +63,9 @@ class Invite:
 class Process:
     """One daemon: a store of its own on the shared file, and the calls that it holds."""
 
-    def __init__(self, world):
+    def __init__(self, world, name):
         self.world = world
-        self.store = open_store(world.url)
+        self.store = opened(world.url, name)
         self.calls = {}
         self.leaving = {}
 
@@ -101,8 +97,7 @@ class Process:
                 task.cancel()
         await asyncio.sleep(0)
         self.calls.clear()
-        self.store.close()
-        self.store = open_store(self.world.url)
+        self.store.close()  # it opens itself again
         self.store.mark_lost(self.world.now)
 
 
@@ -110,7 +105,7 @@ class World:
     def __init__(self, url):
         self.url, self.now, self.jumps = url, START, 0
         self.ids, self.log, self.barred, self.tasks = count(), [], set(), {}
-        self.processes = [Process(self), Process(self)]
+        self.processes = [Process(self, "one"), Process(self, "other")]
 
     def take(self, request):
         self.log.append(Invite(self.now, self.jumps, request))
@@ -244,13 +239,6 @@ async def live(world, steps):
         await process.die()
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("limits") / "empty.db"
-    open_store(f"sqlite:///{path}").close()
-    return path
-
-
 def hold_limits(url, steps):
     world = World(url)
     try:
@@ -266,9 +254,9 @@ UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @settings(max_examples=150, suppress_health_check=UNHURRIED)
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
-def test_no_limit_is_ever_passed(empty_store, steps):
-    with tempfile.TemporaryDirectory() as folder:
-        hold_limits(f"sqlite:///{shutil.copy(empty_store, Path(folder) / 'probe.db')}", steps)
+def test_no_limit_is_ever_passed(emptied_file, steps):
+    emptied_file.empty()
+    hold_limits(emptied_file.url, steps)
 
 
 @settings(max_examples=8, suppress_health_check=UNHURRIED)
@@ -278,10 +266,10 @@ def test_no_limit_is_ever_passed_on_a_server(emptied, steps):
     hold_limits(emptied.url, steps)
 
 
-def test_the_judge_sees_calls_at_all(empty_store, tmp_path):
+def test_the_judge_sees_calls_at_all(emptied_file):
     """A property that holds because nothing is ever dialled would be worth nothing."""
-    path = shutil.copy(empty_store, tmp_path / "probe.db")
-    world = World(f"sqlite:///{path}")
+    emptied_file.empty()
+    world = World(emptied_file.url)
     hour = [("tick", 0), ("time", 30), ("end", 0, "busy"), ("tick", 1), ("time", 31), ("end", 1, "busy")] * 60
     asyncio.run(live(world, [("begin_round", 0), *hour]))
     world.judge()

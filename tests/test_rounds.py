@@ -8,6 +8,7 @@ from itertools import count
 
 import jsonschema
 import pytest
+from databases import opened
 from placed import BLOCKED as REFUSED
 from placed import START, answered, refused
 
@@ -19,7 +20,6 @@ from probe.event import Endpoint
 from probe.ledger import Ledger
 from probe.rounds import Plan, Road, add_card, place_call, run_round
 from probe.scenario.guard import Allowed
-from probe.store import open_store
 
 CALLERS = ("+12025550101", "+12025550102", "+12025550103")
 CALLEES = ("+12025550190", "+12025550191")
@@ -83,10 +83,11 @@ def request(number=0, caller=CALLERS[0], callee=CALLEES[0], **changes):
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = open_store(f"sqlite:///{tmp_path / 'probe.db'}")
-    yield opened
-    opened.close()
+def store(emptied_file):
+    emptied_file.empty()
+    store = opened(emptied_file.url)
+    yield store
+    store.close()
 
 
 def road(agent, store, **changes):

@@ -6,7 +6,6 @@ import sys
 from probe.cli.history import open_history
 from probe.cli.main import FINE
 from probe.cli.outside import page_width, print_json, print_lines
-from probe.documents import call_document
 from probe.errors import ScenarioError
 from probe.expectation import DISPOSITIONS
 from probe.judged import judge_call
@@ -31,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     calls = map(judge_call, records)
     if arguments.json:
+        from probe.documents import call_document  # noqa: PLC0415 - pydantic is heavy, and only JSON needs it
+
         for call in calls:
             print_json(call_document(call).plain())
     elif arguments.csv:

@@ -7,7 +7,6 @@ from probe.cli.history import open_history
 from probe.cli.main import FINE
 from probe.cli.outside import page_width, print_json, print_lines, say
 from probe.cli.reputation import Reputation, profile, read_reputation
-from probe.documents import standing_document
 from probe.errors import ScenarioError
 from probe.phone import normalise
 from probe.report.lines import line
@@ -63,6 +62,8 @@ def _chosen(callers: Iterable[CallerStanding], text: str) -> CallerStanding:
 
 
 def _print_documents(callers: Iterable[CallerStanding]) -> None:
+    from probe.documents import standing_document  # noqa: PLC0415 - pydantic is heavy, and only JSON needs it
+
     if not callers:
         say(_EMPTY)
     for one in callers:

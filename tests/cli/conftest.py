@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from cli.loaded import Loaded, run_alone
+from databases import fresh_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +28,23 @@ class Said:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+@pytest.fixture(scope="session")
+def loaded():
+    """A process that forks for each command."""
+    process = Loaded()
+    yield process
+    process.close()
+
+
 @pytest.fixture
-def probe(tmp_path):
+def probe(tmp_path, loaded):
     """Run a probe command with a store of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROBE_")}
-    environment["PROBE_STORE"] = f"sqlite:///{tmp_path / 'probe.db'}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PROBE_", "PYTEST_"))}
+    environment["PROBE_STORE"] = fresh_store(tmp_path)
 
     def run(*arguments, stdin=b"", env=None):
-        done = subprocess.run(
-            [sys.executable, "-m", "probe", *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            check=False,
-            timeout=60,
-            env=environment | (env or {}),
-        )
+        start = run_alone if any(name.startswith("PYTHON") for name in env or {}) else loaded.run
+        done = start([*map(str, arguments)], stdin, environment | (env or {}))
         said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert "Traceback" not in said.err, said.err
         return said

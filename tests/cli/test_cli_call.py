@@ -47,6 +47,11 @@ def test_json_has_every_promised_key_and_nothing_else_on_stdout(call):
     assert ["alerting_ms", "early_media_ms", "final_ms", "answered_ms", "talk_ms"] == list(document["timing"])
 
 
+def test_calls_of_two_processes_have_two_call_ids_even_where_both_were_forked_from_one(call):
+    one, other = (call(BUSY, GOOD, "--json").json["sip_call_id"] for _ in range(2))
+    assert one != other
+
+
 def test_an_answered_call_is_held_and_ended(call):
     document = call(ORDINARY, GOOD, "--json", "--network", "verizon").json
     assert ("answered", 200, "verizon") == (document["ending"], document["status"], document["network"])
@@ -151,7 +156,7 @@ def test_ctrl_c_in_a_ringing_call_cancels_it(probe, carrier):
         told = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
-    assert time.monotonic() - told < 2
+    assert time.monotonic() - told < 6  # a busy machine; the phone would ring for 25 s
     assert 3 == process.returncode
     assert "stopped" == json.loads(out)["ending"]
     shown = probe("show", json.loads(out)["id"]).out

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import jsonschema
 import pytest
 from agent.far_end import FarEnd, reply
-from daemon_process import SECRET, Daemon, Receiver, fresh_store, store_in, wait_until
+from daemon_process import SECRET, Daemon, Receiver, store_in, wait_until
+from databases import fresh_store
 from placed import BLOCKED as BLOCKED_HERE
 from placed import refused
 
@@ -203,7 +204,7 @@ def test_a_pause_outlives_a_kill(tmp_path, write):
         with Daemon(tmp_path / "a", scenario) as daemon:
             with store_in(daemon.folder) as store:
                 store.pause(PauseKind.NUMBER, second, "by hand", datetime.now(UTC))
-            daemon.open_round(12, 2)
+            daemon.open_round(16, 2)
             far.wait_for("INVITE", 20)
             time.sleep(0.5)  # its end is on the disk
             daemon.kill()

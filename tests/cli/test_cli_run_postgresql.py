@@ -69,7 +69,7 @@ def test_a_server_that_restarts_under_a_round_loses_no_call_and_has_none_dialled
         pairs = {(call.request.caller, call.request.callee): str(call.ending) for call in calls}
         assert PLANNED == len(pairs) == len(calls)
         assert {1} == set(carrier.dialled.values())
-        assert PLANNED / 2 < len(carrier.dialled), daemon.said
+        assert 14 < len(carrier.dialled), daemon.said  # it went on after the last restart
         heard = {pair for pair, ending in pairs.items() if ending in {"refused", "ring_limit"}}
         assert set(carrier.dialled) == heard
         # An attempt whose answer was lost with the server is on the disk, and was never dialled.

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from databases import opened
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.event import Event
-from probe.store import Store, open_store
+from probe.store import Store
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)
 
@@ -19,9 +20,9 @@ def now() -> datetime:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
+    store = opened(url)
+    yield store
+    store.close()
 
 
 @pytest.fixture

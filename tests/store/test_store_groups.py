@@ -1,13 +1,12 @@
 """What comes at once is written in one transaction, and adds up to the same as if it had come one by one."""
 
-import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from booked import CALLEES, CALLER, CONTROL, KINDS, OTHER, a_call, books, rebuilt
+from databases import EmptiedFile, opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from placed import START
@@ -18,7 +17,6 @@ from probe.event import STANDING_CHANGED, Event
 from probe.scenario.guard import Allowed, Refusal, check, reach
 from probe.scenario.history import AlreadyPlanned
 from probe.scenario.scenario import Hours, Limits, Rate
-from probe.store import open_store
 
 HOOK = "https://hooks.example.com/number-health"
 
@@ -81,19 +79,25 @@ def fleets(draw):
     return calls, [calls[first:last] for first, last in pairwise(cuts)]
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return [EmptiedFile(tmp_path_factory.mktemp("groups") / name) for name in ("apart", "together")]
+
+
 @settings(max_examples=25, deadline=None)
-@given(fleets())
-def test_calls_add_up_to_the_same_in_groups_as_one_by_one(fleet):
+@given(fleet=fleets())
+def test_calls_add_up_to_the_same_in_groups_as_one_by_one(files, fleet):
     calls, groups = fleet
-    with tempfile.TemporaryDirectory() as folder:
-        apart, together = (open_store(f"sqlite:///{Path(folder) / name}.db") for name in ("apart", "together"))
-        for store in (apart, together):
-            begin(store, calls)
-        changes = [outcome for one in calls for outcome in finish_together(apart, [one])]
-        assert changes == [outcome for group in groups for outcome in finish_together(together, group)]
-        assert books(apart) == books(together) == rebuilt(together)
-        for store in (apart, together):
-            store.close()
+    for file in files:
+        file.empty()
+    apart, together = (opened(file.url) for file in files)
+    for store in (apart, together):
+        begin(store, calls)
+    changes = [outcome for one in calls for outcome in finish_together(apart, [one])]
+    assert changes == [outcome for group in groups for outcome in finish_together(together, group)]
+    assert books(apart) == books(together) == rebuilt(together)
+    for store in (apart, together):
+        store.close()
 
 
 def test_a_standing_that_turns_twice_in_a_group_is_told_twice(store):

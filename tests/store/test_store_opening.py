@@ -23,10 +23,9 @@ def path_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-@on_sqlite
-def test_the_folder_is_made(url):
-    open_store(url).close()
-    assert path_of(url).exists()
+def test_the_folder_is_made(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/results/probe.db").close()
+    assert (tmp_path / "results" / "probe.db").exists()
 
 
 def test_the_known_revision_is_the_newest_one():
@@ -74,15 +73,13 @@ def test_a_store_of_a_newer_probe_is_left_alone(store, url):
     assert f"the store {path_of(url)} was written by a newer probe (schema 9999); update probe" == str(caught.value)
 
 
-@on_sqlite
-def test_a_migration_that_fails_leaves_nothing_behind(url):
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path):
     """The table `event` is in the way, so that the step fails near its end."""
-    path_of(url).parent.mkdir()
-    connection = sqlite3.connect(path_of(url))
+    connection = sqlite3.connect(tmp_path / "probe.db")
     connection.execute("CREATE TABLE event (other)")
     connection.commit()
     with pytest.raises(StoreError, match="table event already exists"):
-        open_store(url)
+        open_store(f"sqlite:///{tmp_path}/probe.db")
     assert [("event",)] == connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     connection.close()
 

@@ -1,16 +1,13 @@
 """What calls add up to is kept call by call, in their transactions, and equals what all of them add up to at once."""
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from booked import BOOKS, CALLEES, CALLER, CALLERS, CONTROL, HOUR, KINDS, OTHER, SECOND, a_call, books, rebuilt
-from databases import on_sqlite
+from databases import on_sqlite, opened
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from placed import START
@@ -20,7 +17,7 @@ from probe.call import Ending
 from probe.health import Dimension
 from probe.health.redress import Step
 from probe.judged import judge_call
-from probe.store import judging, open_store, rows, standing
+from probe.store import judging, rows, standing
 from probe.store.schema import account, call, message, share, stale, tally
 from probe.store.stale import mark_stale
 
@@ -252,7 +249,7 @@ class World:
     """A store, a clock that may be set back, calls under way, and a person who keeps the book of redress."""
 
     def __init__(self, url):
-        self.store, self.now, self.latest = open_store(url), START, START
+        self.store, self.now, self.latest = opened(url, "in a hurry"), START, START
         if url.startswith("sqlite"):
             event.listen(self.store._database.engine, "connect", hurry)
             self.store._database.engine.dispose()
@@ -325,13 +322,6 @@ STEPS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("standing") / "empty.db"
-    open_store(f"sqlite:///{path}").close()
-    return path
-
-
 def live(url, steps):
     """What happened, and what calls add up to after it, three times over: kept, made again, made from nothing."""
     world = World(url)
@@ -350,9 +340,9 @@ def live(url, steps):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=8, max_size=40))
-def test_whatever_happens_the_books_are_what_all_calls_add_up_to(empty_store, steps):
-    with tempfile.TemporaryDirectory() as folder:
-        live(f"sqlite:///{shutil.copy(empty_store, Path(folder) / 'probe.db')}", steps)
+def test_whatever_happens_the_books_are_what_all_calls_add_up_to(emptied_file, steps):
+    emptied_file.empty()
+    live(emptied_file.url, steps)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from databases import opened
 from signed_cards import certify, serving, web_holder
 from standardwebhooks import Webhook
 
@@ -292,15 +293,16 @@ def test_an_endpoint_that_must_not_be_used_is_the_users_mistake(endpoint, make_e
 
 
 @pytest.fixture
-def url(tmp_path) -> str:
-    return f"sqlite:///{tmp_path}/probe.db"
+def url(emptied_file) -> str:
+    emptied_file.empty()
+    return emptied_file.url
 
 
 @pytest.fixture
 def store(url):
-    opened = open_store(url)
-    yield opened
-    opened.close()
+    store = opened(url)
+    yield store
+    store.close()
 
 
 def queue(store, *events: Event) -> None:
