@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from probe.call import CallRecord, CallRequest, Direction
 from probe.stack import Build
 from probe.trunk import Transport, Trunk
 
+_TRIES = 5
 SCENARIOS = Path(__file__).parents[1] / "data" / "sipp"
 
 
@@ -141,19 +142,21 @@ def sipp_in(folder: Path) -> Iterator[Callable[..., Sipp]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(scenario: str, *, calls: int = 1, options: Sequence[str] = ()) -> Sipp:
-        port = _free_port()
-        command = [program, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)]
-        # No keyboard, no control port that others may hold; its own port for RTP.
-        command += ["-m", str(calls), "-nostdin", "-cp", str(_free_port()), "-mp", str(_free_port())]
-        process = subprocess.Popen(
-            [*command, "-trace_err", "-timeout", "25", *options],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        running.append(process)
-        _wait_until_bound(port)
-        return Sipp(process, port, folder)
+        for _ in range(_TRIES):
+            port, media = _free_port(), _free_port()
+            command = [program, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)]
+            # No keyboard, no control port that others may hold; its own ports for RTP.
+            command += ["-m", str(calls), "-nostdin", "-cp", str(_free_port()), "-mp", str(media)]
+            process = subprocess.Popen(
+                [*command, "-trace_err", "-timeout", "25", *options],
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            running.append(process)
+            if _is_bound(process, {port, media, media + 2}):  # the last is for video
+                return Sipp(process, port, folder)
+        pytest.fail(f"SIPp found no free ports, {_TRIES} times")
 
     try:
         yield start
@@ -169,10 +172,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_bound(port: int) -> None:
-    wanted = f"0100007F:{port:04X}"
+def _is_bound(process: subprocess.Popen[bytes], ports: Collection[int]) -> bool:
+    """Wait until SIPp has its ports; False says that it has ended, for somebody else was sooner with one of them."""
+    wanted = [f"0100007F:{port:04X}" for port in ports]
     for _ in range(500):
-        if wanted in Path("/proc/net/udp").read_text(encoding="ascii"):
-            return
+        bound = Path("/proc/net/udp").read_text(encoding="ascii")
+        if process.poll() is not None:
+            return False
+        if all(port in bound for port in wanted):
+            return True
         time.sleep(0.01)
-    pytest.fail(f"SIPp did not listen on port {port}")
+    pytest.fail(f"SIPp did not listen on the ports {sorted(ports)}")
