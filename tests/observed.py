@@ -1,7 +1,6 @@
 """What a test knows of a call in, its observation out; and whole fleets that are called by chance, with a seed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -81,7 +80,7 @@ def called(  # noqa: PLR0913 - one keyword for each thing that a fleet's truth m
                     started_at=at,
                 )
                 if named is not None:
-                    call = replace(call, **named(call))
+                    call = call._replace(**named(call))
                 calls.append(_ended(call, chance, blocked(call), silent(call), declined(call)))
     return calls
 
@@ -89,14 +88,14 @@ def called(  # noqa: PLR0913 - one keyword for each thing that a fleet's truth m
 def _ended(call: Observation, chance: Random, blocked: float, silent: float, declined: float) -> Observation:
     drawn, rings_ms = chance.random(), chance.lognormvariate(7.6, 0.2)  # about two seconds
     if drawn < blocked:
-        return replace(call, disposition=Disposition.ANALYTICS_BLOCKED, final_ms=300.0)
+        return call._replace(disposition=Disposition.ANALYTICS_BLOCKED, final_ms=300.0)
     if drawn < blocked + silent:
-        return replace(call, disposition=Disposition.REJECTED_AMBIGUOUS, final_ms=chance.uniform(200, 400))
+        return call._replace(disposition=Disposition.REJECTED_AMBIGUOUS, final_ms=chance.uniform(200, 400))
     if chance.random() < 0.02:
-        return replace(call, disposition=Disposition.USER_BUSY, final_ms=chance.uniform(300, 3_000))
+        return call._replace(disposition=Disposition.USER_BUSY, final_ms=chance.uniform(300, 3_000))
     if chance.random() < declined:
-        return replace(call, disposition=Disposition.USER_DECLINED, alerting_ms=rings_ms, final_ms=rings_ms + 4_000)
-    return replace(call, disposition=Disposition.ANSWERED, alerting_ms=rings_ms, final_ms=rings_ms + 6_000)
+        return call._replace(disposition=Disposition.USER_DECLINED, alerting_ms=rings_ms, final_ms=rings_ms + 4_000)
+    return call._replace(disposition=Disposition.ANSWERED, alerting_ms=rings_ms, final_ms=rings_ms + 6_000)
 
 
 def counted(calls: Iterable[Observation]) -> tuple[Tally, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from probe.call import LOCAL, Ending
 from probe.judged import JudgedCall
@@ -23,11 +24,11 @@ class Contacts:
     call_info: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(NamedTuple):
     """What one call says. Times are UTC; `alerting_ms` (to the first 180) and `final_ms` count from the INVITE.
 
-    `timezone` is that of the called party, where it is known.
+    `timezone` is that of the called party, where it is known. A tuple, for there are millions where all calls are added
+    up again, and one is made in a fifth of the time.
     """
 
     call_id: str

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from math import log2
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from probe.call import LOCAL
@@ -90,7 +90,6 @@ _ONE_BLOCKED: Final = (0, 1, 0, 0, 0)
 _Common = tuple[str, str, str | None, str, str | None, str | None, str | None, tuple[str, ...], str]
 # Caller, day (its ordinal, UTC), callee, trunk, network.
 _Routed = tuple[str, int, str, str, str | None, _Counts]
-_Kind = TypeVar("_Kind")
 
 Counts = dict[_Row, list[int]]
 """By caller ID, dimension and value: `[calls, blocked, through, declined, quiet]`."""
@@ -110,20 +109,21 @@ class Tallies:
     """
 
     def __init__(self) -> None:
-        self._common: dict[tuple[_Common, _Counts], int] = {}
-        self._times: dict[tuple[str, _Local, _Counts], int] = {}
-        self._routes: dict[_Routed, int] = {}
-        self._quiet: dict[tuple[str, str, int, int], int] = {}  # caller, callee, octave, whether it counts as through
-        self._rings: dict[tuple[int, str, int], int] = {}  # day, callee, step
+        self._common = defaultdict[tuple[_Common, _Counts], int](int)
+        self._times = defaultdict[tuple[str, _Local, _Counts], int](int)
+        self._routes = defaultdict[_Routed, int](int)
+        # Caller, callee, octave, whether it counts as through.
+        self._quiet = defaultdict[tuple[str, str, int, int], int](int)
+        self._rings = defaultdict[tuple[int, str, int], int](int)  # day, callee, step
 
     def add(self, call: Observation) -> None:
         """Count one call, for its caller ID and for everybody."""
         counts = _counts_of(call)
         self._add(call, counts)
         if counts[4] and call.final_ms is not None:
-            _note(self._quiet, (call.caller, call.callee, octave_of(call.final_ms), counts[2]))
+            self._quiet[(call.caller, call.callee, octave_of(call.final_ms), counts[2])] += 1
         if call.alerting_ms is not None:
-            _note(self._rings, (call.started_at.toordinal(), call.callee, step_of(call.alerting_ms)))
+            self._rings[(call.started_at.toordinal(), call.callee, step_of(call.alerting_ms))] += 1
 
     def settle(self, refused: Observation, control: Observation) -> None:
         """Count a refused call as blocked, where its control call says so, for its caller ID and for everybody."""
@@ -136,11 +136,11 @@ class Tallies:
             call.caller, call.trunk, call.network, call.callee, call.campaign, call.label, call.lead_source, call.tags,
             call.site,
         )  # fmt: skip
-        _note(self._common, (names, counts))
+        self._common[(names, counts)] += 1
         local = _local_at(*_where_and_when(call))
         if local is not None:
-            _note(self._times, (call.caller, local, counts))
-        _note(self._routes, (call.caller, call.started_at.toordinal(), call.callee, call.trunk, call.network, counts))
+            self._times[(call.caller, local, counts)] += 1
+        self._routes[(call.caller, call.started_at.toordinal(), call.callee, call.trunk, call.network, counts)] += 1
 
     def of_callers(self) -> Counts:
         """Give the counts of the caller IDs."""
@@ -186,10 +186,6 @@ def summed(several: Iterable[Counts]) -> Counts:
         for row, more in counts.items():
             _sum(total, row, more)
     return total
-
-
-def _note(kinds: dict[_Kind, int], kind: _Kind) -> None:
-    kinds[kind] = kinds.get(kind, 0) + 1
 
 
 @lru_cache(maxsize=_KINDS)

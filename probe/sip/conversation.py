@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from probe.call import Direction, Message
 from probe.sip.head import find_header
@@ -27,8 +28,7 @@ class Provisional:
     sdp: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(NamedTuple):
     """Milliseconds from the first INVITE on the wire; `talk_ms` runs from the 200 to the BYE of either side.
 
     Alerting is the first 180, early media the first 18x with a session description.

@@ -4,18 +4,13 @@ Millions of calls are made of the same few exchanges. Those with the same outlin
 can be read for all.
 """
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
 from typing import Final
 
-from probe.call import Direction, Message
 from probe.sip.conversation import Timing, read_cseq, tag_of
 
-_BLANKS: Final = b" \t\r"
-# Names, addresses and numbers from which nothing is read (RFC 3261 s20; the compact forms: s7.3.3).
-_UNREAD: Final = frozenset(
-    [b"via", b"v", b"from", b"f", b"contact", b"m", b"record-route", b"route", b"max-forwards", b"date"]
-)
 # Of these it is only asked which of a call's are the same.
 _COMPARED: Final[dict[bytes, tuple[str, Callable[[str], str | None]]]] = {
     b"call-id": ("call-id", str.strip),
@@ -25,30 +20,36 @@ _COMPARED: Final[dict[bytes, tuple[str, Callable[[str], str | None]]]] = {
     b"rseq": ("rseq", str.strip),
 }
 _CSEQ: Final = b"cseq"
+# The fields that are not kept as they are: names, addresses and numbers from which nothing is read, and those that are
+# compared, with their values (RFC 3261 s20; the compact forms: s7.3.3).
+_NOT_KEPT: Final = re.compile(
+    rb"\r\n(?:(?:via|v|from|f|contact|m|record-route|route|max-forwards|date)[ \t]*:[^\r]*"
+    rb"|(call-id|i|to|t|rseq|cseq)[ \t]*:([^\r]*))",
+    re.IGNORECASE,
+)
 _SDP: Final = b"application/sdp"
-_DROPPED: Final = b""
-_NAMES: Final = 256
 _NO_BODY: Final = (0, False, False)
 
 Outline = tuple[Hashable, ...]
+Said = tuple[bytes, bool, bool]
+"""What decides of a message: as it is on the wire, whether we sent it, whether it is cut."""
 
 
-def outline_of(messages: Sequence[Message], places: Sequence[int]) -> Outline | None:
+def outline_of(said: Sequence[Said], places: Sequence[int]) -> Outline | None:
     """Give the outline of a call; None if it has no messages, or one that is written in an unusual way.
 
     Two calls of one outline differ in nothing that is read, but in their names and times. `places` says at which of the
     call's moments each message came (`moments_of`).
     """
     marks = _Marks()
-    outline = [_of_message(message, place, marks) for message, place in zip(messages, places, strict=True)]
+    outline = [_of_message(*one, place, marks) for one, place in zip(said, places, strict=True)]
     return tuple(outline) if outline and None not in outline else None
 
 
-def moments_of(messages: Sequence[Message]) -> tuple[list[float], list[int]]:
+def moments_of(times: Sequence[float]) -> tuple[list[float], list[int]]:
     """Give the moments of a call in their order, in ms, and at which of them each message came."""
-    moments = sorted({one.at_ms for one in messages})
-    places = {at_ms: place for place, at_ms in enumerate(moments)}
-    return moments, [places[one.at_ms] for one in messages]
+    moments = sorted(set(times))
+    return moments, [bisect_left(moments, at_ms) for at_ms in times]
 
 
 def in_ms(timing: Timing, moments: Sequence[float]) -> Timing:
@@ -81,16 +82,14 @@ class _Marks:
         self._first: int | None = None
 
     def of_field(self, name: bytes, value: str) -> Hashable:
+        """Of a value that is not there, and of one that is empty, that is said."""
         if name == _CSEQ:
             return self._of_cseq(value)
         what, part = _COMPARED[name]
-        return what, self._of_value(what, part(value))
-
-    def _of_value(self, what: str, value: str | None) -> int | None:
-        """Of a value that is not there, and of one that is empty, that is said."""
-        if not value:
-            return None if value is None else -1
-        return self._known.setdefault((what, value), len(self._known))
+        found = part(value)
+        if not found:
+            return what, None if found is None else -1
+        return what, self._known.setdefault((what, found), len(self._known))
 
     def _of_cseq(self, value: str) -> tuple[int | None, str]:
         """Of numbers it counts which is higher, so all are counted from the first."""
@@ -102,48 +101,29 @@ class _Marks:
         return number - self._first, method
 
 
-def _of_message(message: Message, place: int, marks: _Marks) -> Outline | None:
-    head, _, body = message.raw.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    if not _is_usual(head, lines):
+def _of_message(raw: bytes, sent: bool, cut: bool, place: int, marks: _Marks) -> Outline | None:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *split = _NOT_KEPT.split(head)
+    start, *more = first.partition(b"\r\n")
+    kept = b"".join([*more, *split[2::3]])
+    if not start or not _is_usual(head, kept):
         return None
-    start, *fields = lines
-    outline: list[Hashable] = [
-        place,
-        message.direction is Direction.SENT,
-        message.cut,
-        _of_start(start),
-        _of_body(body),
-    ]
-    for line in fields:
-        name, colon, value = line.partition(b":")
-        known = _known(name)
-        if known is None or not colon:
-            outline.append(line)
-        elif known is not _DROPPED:
-            outline.append(marks.of_field(known, value.decode()))
-    return tuple(outline)
+    fields = zip(split[::3], split[1::3], strict=True)
+    compared = [marks.of_field(name.lower(), value.decode()) for name, value in fields if name]
+    return place, sent, cut, _of_start(start), kept, _of_body(body), *compared
 
 
-@lru_cache(maxsize=_NAMES)
-def _known(name: bytes) -> bytes | None:
-    """Give the name in lower case if what follows it is not kept as it is."""
-    found = name.rstrip(_BLANKS).lower()
-    if found in _UNREAD:
-        return _DROPPED
-    return found if found in _COMPARED or found == _CSEQ else None
+def _is_usual(head: bytes, kept: bytes) -> bool:
+    """Say whether a head is ASCII, and each of its lines ends as it should and is a field of its own.
 
-
-def _is_usual(head: bytes, lines: Sequence[bytes]) -> bool:
-    """Say whether a head is ASCII, and each of its lines ends as it should and is a field of its own."""
-    joined = b"".join(lines)
+    A line that goes on with the one before it is among those that are kept, for it begins with no name.
+    """
+    line_ends = head.count(b"\r\n")
     return (
         head.isascii()
-        and b"\n " not in head
-        and b"\n\t" not in head
-        and b"\r" not in joined
-        and b"\n" not in joined
-        and lines[0] != b""
+        and head.count(b"\r") == line_ends == head.count(b"\n")
+        and b"\n " not in kept
+        and b"\n\t" not in kept
     )
 
 

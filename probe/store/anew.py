@@ -1,6 +1,7 @@
 """A store in; opinions, accounts, counts and cases of it made again, by all cores where that is much, out."""
 
 import concurrent.futures
+import gc
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -128,6 +129,7 @@ def _processes(database: Database) -> Iterator[Callable[[Task, Sequence[Any]], I
 
 def _open(open_again: Callable[[], Database]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the first one decides
+    gc.disable()  # millions of values come and go, none in circles: to look for some takes a fifteenth of the time
     _opened.append(open_again())
 
 

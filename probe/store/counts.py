@@ -5,7 +5,7 @@ so one caller's calls can be added up again without those of all others, and no 
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, null, select, text, union_all
@@ -28,9 +28,9 @@ _ADD_TALLY: Final = text(
     "declined = tally.declined + excluded.declined, quiet = tally.quiet + excluded.quiet"
 ).bindparams(bindparam("value", type_=tally.c.value.type))
 _ADD_SHARE: Final = insert(share)
-_SHARES: Final = select(share.c.body).where(share.c.caller == bindparam("caller"))
+_SHARES: Final = select(share.c.part, share.c.body).where(share.c.caller == bindparam("caller"))
 _DROP_TALLIES: Final = delete(tally).where(tally.c.caller == bindparam("of_caller"))
-_DROP_SHARES: Final = delete(share).where(share.c.caller == bindparam("of_caller"))
+_DROP_SHARE: Final = delete(share).where(share.c.caller == bindparam("of_caller"), share.c.part == bindparam("of_part"))
 _NAMES: Final = ("calls", "blocked", "through", "declined", "quiet")
 _DROP_EMPTY: Final = delete(tally).where(tally.c.caller == EVERYBODY, *(tally.c[name] == 0 for name in _NAMES))
 
@@ -57,18 +57,24 @@ def add_counts(connection: Connection, parts: Parts) -> None:
     """Add the counts of new calls to what is there."""
     take_turn(connection, Lock.EVERYBODY)
     _add(connection, summed(parts.values()))
-    _add_shares(connection, parts)
+    _add_shares(connection, {key: _written(counts) for key, counts in parts.items()})
 
 
 def replace_counts(connection: Connection, caller: str, parts: Parts) -> None:
-    """Put the counts of all calls of a caller in the place of those that are there."""
+    """Put the counts of all calls of a caller in the place of those that are there.
+
+    Of its share of everybody's only what differs is written: after a rebuild most of it stands as it stood.
+    """
     take_turn(connection, Lock.EVERYBODY)
-    before = summed(map(_read, connection.execute(_SHARES, {"caller": caller}).scalars()))
-    lost = {key: [-count for count in counts] for key, counts in before.items()}
-    for statement in (_DROP_TALLIES, _DROP_SHARES):
-        connection.execute(statement, {"of_caller": caller})
-    _add_shares(connection, parts)
-    _add(connection, summed([lost, *parts.values()]))
+    before = dict(connection.execute(_SHARES, {"caller": caller}).tuples().all())
+    after = {part: body for (_, part), counts in parts.items() if (body := _written(counts))}
+    lost = {part: body for part, body in before.items() if after.get(part) != body}
+    added = {part: body for part, body in after.items() if before.get(part) != body}
+    connection.execute(_DROP_TALLIES, {"of_caller": caller})
+    execute_many(connection, _DROP_SHARE, [{"of_caller": caller, "of_part": part} for part in lost])
+    _add_shares(connection, {(caller, part): body for part, body in added.items()})
+    gone = {key: [-count for count in counts] for key, counts in summed(map(_read, lost.values())).items()}
+    _add(connection, gone, *(counts for (_, part), counts in parts.items() if part in added or part not in after))
     connection.execute(_DROP_EMPTY)
 
 
@@ -96,21 +102,18 @@ def read_tallies(connection: Connection, callers: Collection[str] | None = None)
         yield Tally(caller, _DIMENSIONS[dimension], value, calls, blocked, through, declined, quiet)
 
 
-def _add(connection: Connection, counts: Counts) -> None:
+def _add(connection: Connection, *several: Counts) -> None:
     rows = [
         {"caller": caller, "dimension": dimension, "value": value, **dict(zip(_NAMES, found, strict=True))}
+        for counts in several
         for (caller, dimension, value), found in counts.items()
         if any(found)
     ]
     execute_many(connection, _ADD_TALLY, rows)
 
 
-def _add_shares(connection: Connection, parts: Parts) -> None:
-    rows = [
-        {"caller": caller, "part": part, "body": body}
-        for (caller, part), counts in parts.items()
-        if (body := _written(counts))
-    ]
+def _add_shares(connection: Connection, bodies: Mapping[tuple[str, str], str]) -> None:
+    rows = [{"caller": caller, "part": part, "body": body} for (caller, part), body in bodies.items() if body]
     execute_many(connection, _ADD_SHARE, rows)
 
 

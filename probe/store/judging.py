@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
 
 from probe.call import CallRecord, CallRequest, Direction, Ending, Message
 from probe.judged import JudgedCall, conversation_of, judge_call, kept_headers
@@ -22,7 +22,6 @@ from probe.verdict import RULESET
 from probe.verdict.alike import pattern_of
 
 _RANGE: Final = 5_000
-_WIDTH: Final = len(opinion.c)
 _MOST_KINDS: Final = 10_000
 _ANY_REQUEST: Final = CallRequest(id="", plan_key="", trunk="", caller="", callee="")
 # Ten times as fast as to ask the classes, which counts where millions of calls are read.
@@ -38,7 +37,7 @@ _PUT_OPINION: Final = update(opinion).where(opinion.c.call_id == bindparam("of_c
 _JUDGED: Final = (
     select(
         *opinion.c, call.c.ending, call.c.detail, call.c.digest, call.c.imported, message.c.at_ms, message.c.direction,
-        message.c.transport, message.c.local, message.c.remote, message.c.raw, message.c.cut,
+        message.c.raw, message.c.cut,
     )
     .select_from(call)
     .join(opinion, opinion.c.call_id == call.c.id)
@@ -46,6 +45,12 @@ _JUDGED: Final = (
     .where(call.c.ended_at.is_not(None))
     .order_by(call.c.id, message.c.seq)
 )  # fmt: skip
+# Where its columns are: first those of the opinion, which are `_ENDING` many.
+_ENDING: Final = len(opinion.c)
+_DIGEST, _AT, _DIRECTION, _RAW, _CUT = (
+    next(place for place, column in enumerate(_JUDGED.selected_columns) if column is one)
+    for one in (call.c.digest, message.c.at_ms, message.c.direction, message.c.raw, message.c.cut)
+)
 _is_old = opinion.c.ruleset != RULESET
 _OF_RANGE: Final = _JUDGED.where(call.c.id > bindparam("after"), call.c.id <= bindparam("upto"))
 _OLD_OF_RANGE: Final = _OF_RANGE.where(_is_old)
@@ -58,6 +63,7 @@ _END_OF_RANGE: Final = select(call.c.id).where(_after).order_by(call.c.id).offse
 _REST: Final = select(func.max(call.c.id), func.count()).where(_after)
 
 _Any = TypeVar("_Any")
+_Row = tuple[Any, ...]
 _Said = tuple[Any, ...]
 Opinion = dict[str, Any]
 """A row of the table of that name."""
@@ -128,10 +134,10 @@ def judge_range(database: Database, part: Range, *, old: bool) -> None:
 def _judge(connection: Connection, chosen: Select[Any], **which: str) -> Iterator[list[Opinion]]:
     """Judge the chosen calls; give the opinions that are others than those that are there, page by page."""
     judge, found = Judge(), connection.execute(chosen, which, execution_options={"yield_per": PAGE})
-    calls = (list(rows) for _, rows in groupby(found, key=itemgetter(0)))
+    calls = (list(rows) for _, rows in groupby(map(tuple, found), key=itemgetter(0)))
     while page := list(islice(calls, PAGE)):
-        again = ((judge.opinion(rows[0][0], _record(rows)), rows[0]) for rows in page)
-        changed = [made for made, row in again if tuple(made.values())[1:] != row[1:_WIDTH]]
+        again = ((judge.opinion(rows), rows[0]) for rows in page)
+        changed = [made for made, row in again if tuple(made.values())[1:] != row[1:_ENDING]]
         if changed:
             yield changed
 
@@ -146,23 +152,27 @@ class Judge:
         self._known: dict[tuple[Any, ...], Opinion] = {}
         self._read: dict[Outline, tuple[Timing, _Said]] = {}
 
-    def opinion(self, call_id: str, record: CallRecord) -> Opinion:
+    def opinion(self, found: Sequence[_Row]) -> Opinion:
         """Judge a call; give the row of the opinion on it."""
-        timing, said = self._listen(record)
+        timing, said = self._listen(found)
         pattern = pattern_of(timing.alerting_ms, timing.early_media_ms, timing.final_ms, timing.talk_ms)
-        kind = (record.ending, record.detail, pattern, said)
-        known = self._known.get(kind) or _remember(self._known, kind, rows.opinion_row(judge_call(record)))
-        return known | {"call_id": call_id, "alerting_ms": timing.alerting_ms, "final_ms": timing.final_ms}
+        kind = (*found[0][_ENDING:_DIGEST], pattern, said)
+        known = self._known.get(kind) or _remember(self._known, kind, rows.opinion_row(judge_call(_record(found))))
+        return known | {"call_id": found[0][0], "alerting_ms": timing.alerting_ms, "final_ms": timing.final_ms}
 
-    def _listen(self, record: CallRecord) -> tuple[Timing, _Said]:
+    def _listen(self, found: Sequence[_Row]) -> tuple[Timing, _Said]:
         """Give the times of a call, and all else that decides on a verdict."""
-        moments, places = moments_of(record.messages)
-        outline = outline_of(record.messages, places) if record.digest is None else None
-        if outline is None:
-            return _heard(conversation_of(record))
-        read = self._read.get(outline)
+        first = found[0]
+        if first[_DIGEST] is not None or first[_AT] is None:
+            return _heard(conversation_of(_record(found)))
+        moments, places = moments_of([row[_AT] for row in found])
+        outline = outline_of([(row[_RAW], row[_DIRECTION] == Direction.SENT, row[_CUT]) for row in found], places)
+        read = self._read.get(outline) if outline else None
         if read is None:
-            at_places = [replace(one, at_ms=place) for one, place in zip(record.messages, places, strict=True)]
+            messages = _record(found).messages
+            if outline is None:
+                return _heard(read_conversation(messages))
+            at_places = [replace(one, at_ms=place) for one, place in zip(messages, places, strict=True)]
             read = _remember(self._read, outline, _heard(read_conversation(at_places)))
         return in_ms(read[0], moments), read[1]
 
@@ -182,28 +192,20 @@ def _heard(conversation: Conversation) -> tuple[Timing, _Said]:
     return conversation.timing, (response, hung_up, bool(conversation.provisional))
 
 
-def _record(found: list[Row[Any]]) -> CallRecord:
+def _record(found: Sequence[_Row]) -> CallRecord:
     """Make a record of what judging asks for, and nothing else."""
-    ending, detail, digest, imported = found[0][_WIDTH : _WIDTH + 4]
+    ending, detail, digest, imported = found[0][_ENDING:_AT]
     return CallRecord(
         request=_ANY_REQUEST,
         started_at=_NO_TIME,
         ended_at=_NO_TIME,
         ending=_ENDINGS[ending],
-        messages=tuple([_message(*row[_WIDTH + 4 :]) for row in found if row[_WIDTH + 4] is not None]),
+        messages=tuple([_message(*row[_AT:]) for row in found if row[_AT] is not None]),
         detail=detail,
         digest=rows.read_digest(digest),
         imported=imported,
     )
 
 
-def _message(at_ms: float, direction: str, transport: str, local: str, remote: str, raw: bytes, cut: bool) -> Message:  # noqa: PLR0913, PLR0917 (the columns of a message)
-    return Message(
-        at_ms=at_ms,
-        direction=_DIRECTIONS[direction],
-        transport=transport,
-        local=local,
-        remote=remote,
-        raw=raw,
-        cut=cut,
-    )
+def _message(at_ms: float, direction: str, raw: bytes, cut: bool) -> Message:
+    return Message(at_ms=at_ms, direction=_DIRECTIONS[direction], transport="", local="", remote="", raw=raw, cut=cut)

@@ -22,7 +22,7 @@ from probe.store.accounts import (
 )
 from probe.store.counts import Parts, parts_of, replace_counts
 from probe.store.database import Database
-from probe.store.facts import read_all_observations, read_controls, read_observations
+from probe.store.facts import read_all_observations, read_controlled, read_controls, read_observations
 from probe.store.judging import Opinion, judge_old_of, put_opinions
 from probe.store.locks import take_turns_of
 from probe.store.stale import Version, unmark, version_of
@@ -60,8 +60,10 @@ def rebuild_together(database: Database, callers: Collection[str]) -> None:
     """Do the same for many callers in one pass over their calls, whose opinions are of today's ruleset already."""
     left = set(callers)
     with database.reading() as connection:
+        controlled = read_controlled(connection)
         for caller, calls in read_all_observations(connection, callers):
-            made = _add_up(connection, caller, calls)
+            controls = read_controls(connection, caller) if caller in controlled else []
+            made = _add_up(connection, caller, calls, controls)
             if _write_if_it_holds(database, made, _replace):
                 left.discard(caller)
     for caller in sorted(left):  # those to whom a call was added meanwhile, and those that have no calls any more
@@ -79,7 +81,7 @@ def _rebuild_apart(database: Database, caller: str, write: Callable[[Connection,
         with database.reading() as connection:
             judge_old_of(connection, caller, partial(_put_apart, database))
         with database.reading() as connection:
-            made = _add_up(connection, caller, read_observations(connection, caller))
+            made = _add_up_of(connection, caller)
         if _write_if_it_holds(database, made, write):
             return
     with database.writing() as connection:
@@ -103,13 +105,17 @@ def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
 def _add_up_alone(connection: Connection, caller: str) -> Sum:
     take_turns_of(connection, [caller])
     judge_old_of(connection, caller, partial(put_opinions, connection))
-    return _add_up(connection, caller, read_observations(connection, caller))
+    return _add_up_of(connection, caller)
 
 
-def _add_up(connection: Connection, caller: str, calls: Iterable[Observation]) -> Sum:
+def _add_up_of(connection: Connection, caller: str) -> Sum:
+    return _add_up(connection, caller, read_observations(connection, caller), read_controls(connection, caller))
+
+
+def _add_up(connection: Connection, caller: str, calls: Iterable[Observation], controls: Iterable[Observation]) -> Sum:
     version = version_of(connection, caller)
     accounts, tallies, noticed = Accounts(), Tallies(), list[Observation]()
-    for refused, one in _in_order(read_controls(connection, caller), calls):
+    for refused, one in _in_order(controls, calls):
         if refused is not None:
             accounts.settle(refused, one)
             tallies.settle(refused, one)

@@ -7,7 +7,6 @@ ended; a call that is told of late has its place noted. (Clocks differ between m
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -139,7 +138,7 @@ def _in_their_places(
         last.update(((caller, network or None), place) for caller, network in touched)
         if one.control_of is not None:
             controlled[one.control_of] = place
-        yield _Step(refused, replace(one, ended_at=place))
+        yield _Step(refused, one._replace(ended_at=place))
     execute_many(connection, _PUT_PLACE, moved)
 
 

@@ -46,7 +46,7 @@ def test_one_site_alone_can_tell_nothing_of_paths():
 def test_a_single_block_is_no_path():
     calls = from_sites(set())
     mine = next(number for number, call in enumerate(calls) if call.caller == HAUNTED)
-    calls[mine] = replace(calls[mine], disposition="analytics_blocked")
+    calls[mine] = calls[mine]._replace(disposition="analytics_blocked")
     assert [] == paths(calls)
 
 

@@ -111,8 +111,8 @@ def test_a_608_goes_by_the_host_of_its_card():
 
 
 def test_the_contacts_are_those_of_the_last_notice_however_late_an_older_one_comes():
-    older = replace(block(-1), contacts=Contacts(url="https://redress.example.com/old"))
-    newer = replace(block(1), contacts=Contacts(url="https://redress.example.com/new"))
+    older = block(-1)._replace(contacts=Contacts(url="https://redress.example.com/old"))
+    newer = block(1)._replace(contacts=Contacts(url="https://redress.example.com/new"))
     assert "https://redress.example.com/r" == seen(opened(), older).contacts.url
     assert "https://redress.example.com/new" == seen(opened(), newer).contacts.url
 
@@ -177,7 +177,7 @@ def test_what_a_person_noted_is_kept_though_the_calls_are_gone():
 
 
 def test_each_blocker_has_a_case_of_its_own():
-    other = replace(block(1), contacts=Contacts(email="redress@mail.example"))
+    other = block(1)._replace(contacts=Contacts(email="redress@mail.example"))
     assert ["redress.example.com", "mail.example"] == [case.blocker for case in book([block(0), other], [])]
 
 

@@ -85,7 +85,7 @@ def test_nothing_comes_of_nothing():
 
 def test_calls_that_say_nothing_of_anybody_raise_nothing():
     calls = [
-        replace(call, disposition=disposition, alerting_ms=None, final_ms=None)
+        call._replace(disposition=disposition, alerting_ms=None, final_ms=None)
         for disposition in (Disposition.INCONCLUSIVE, Disposition.INVALID_NUMBER, Disposition.ANALYTICS_SUSPECTED)
         for call in called(callers=5, networks=5, days=10)
     ]
@@ -138,7 +138,7 @@ CALLS = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(CALLS, min_size=1, max_size=8), st.integers(1, 20))
 def test_whatever_the_calls_are_signals_are_sure_and_said_in_plain_words(calls, days):
-    lasting = [replace(call, started_at=call.started_at + timedelta(days=day)) for day in range(days) for call in calls]
+    lasting = [call._replace(started_at=call.started_at + timedelta(days=day)) for day in range(days) for call in calls]
     found = attach(standings(lasting), signals_of(lasting))
     for one in found:
         assert all(0 < signal.p <= 0.01 for signal in one.signals)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -50,7 +49,7 @@ def test_a_fleet_whose_lines_are_busy_at_times_raises_nothing():
 
 def test_refusals_as_slow_as_ringing_are_no_silent_block():
     def slow(call):
-        return replace(call, final_ms=4_000.0) if call.disposition is Disposition.REJECTED_AMBIGUOUS else call
+        return call._replace(final_ms=4_000.0) if call.disposition is Disposition.REJECTED_AMBIGUOUS else call
 
     calls = [slow(call) for call in called(callers=8, networks=5, days=40, silent=silent_at(LINE))]
     assert {} == found(calls)
@@ -58,7 +57,7 @@ def test_refusals_as_slow_as_ringing_are_no_silent_block():
 
 def test_without_a_habit_nothing_is_fast():
     def hidden(call):
-        return replace(call, alerting_ms=None) if call.callee == LINE else call
+        return call._replace(alerting_ms=None) if call.callee == LINE else call
 
     calls = [hidden(call) for call in called(callers=8, networks=5, days=40, silent=silent_at(LINE))]
     assert {} == found(calls)
@@ -68,8 +67,7 @@ def test_a_line_that_was_off_for_a_day_is_no_silent_block():
     """Even if one number alone called it that day, and often."""
     calls = called(callers=8, networks=5, days=40)
     off = [
-        replace(
-            calls[0],
+        calls[0]._replace(
             call_id=f"off-{minute}",
             caller=SUSPECT,
             callee=LINE,
@@ -82,7 +80,7 @@ def test_a_line_that_was_off_for_a_day_is_no_silent_block():
         for minute in range(20)
     ]
     assert {} == found([*calls, *off])
-    spread = [replace(call, started_at=call.started_at - timedelta(days=day)) for day, call in enumerate(off)]
+    spread = [call._replace(started_at=call.started_at - timedelta(days=day)) for day, call in enumerate(off)]
     assert {("silent_block", LINE, SUSPECT)} == set(found([*calls, *spread]))
 
 

@@ -227,7 +227,7 @@ def _hostile_signal(evil):
 def _hostile_profile(one, evil):
     contacts = Contacts(url=evil, tel=evil, email=evil, id=evil, location=evil)
     case = Case(caller=evil, blocker=evil, first_seen=NOW, last_seen=NOW, count=1, contacts=contacts, networks=(evil,))
-    calls = tuple(replace(call, label=evil, campaign=evil) for call in _evil_calls(one.caller, evil))
+    calls = tuple(call._replace(label=evil, campaign=evil) for call in _evil_calls(one.caller, evil))
     return Profile(
         standing=one, label=evil, observations=calls, signals=(_hostile_signal(evil),), steps=(evil,), cases=(case,)
     )

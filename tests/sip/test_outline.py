@@ -91,7 +91,7 @@ def said(conversation):
 
 def read_by_places(messages):
     """Read a call as one of its outline is read, and put its times back."""
-    moments, places = moments_of(messages)
+    moments, places = moments_of([one.at_ms for one in messages])
     moved = [
         Message(at_ms=place, direction=one.direction, transport="", local="", remote="", raw=one.raw, cut=one.cut)
         for one, place in zip(messages, places, strict=True)
@@ -129,7 +129,8 @@ def renamed(raw):
 
 
 def outline(messages):
-    return outline_of(messages, moments_of(messages)[1])
+    said = [(one.raw, one.direction is Direction.SENT, one.cut) for one in messages]
+    return outline_of(said, moments_of([one.at_ms for one in messages])[1])
 
 
 @settings(max_examples=300)

@@ -18,6 +18,7 @@ from probe.health.redress import Step
 from probe.health.tally import EVERYBODY
 from probe.judged import judge_call
 from probe.store import anew, judging, open_store, rebuild, rows
+from probe.store.facts import read_controlled
 from probe.store.schema import account, call, message, opinion, share, stale, tally
 from probe.store.stale import mark_stale
 
@@ -155,6 +156,21 @@ def test_many_processes_make_what_one_makes(kept, monkeypatch):
 
 
 @pytest.mark.usefixtures("by_many")
+def test_many_processes_settle_what_control_calls_settle(kept):
+    """Of one of two callers: whoever adds them up asks first of which there are any."""
+    for number in range(30, 36, 2):
+        ids = {"id": f"call-{number}", "plan_key": f"plan-{number}", "at": START + number * MINUTE}
+        finish(kept, refused("603 Decline", caller=CALLER, **ids))
+        finish(kept, a_call(number + 1, caller=OTHER, network="att", control_of=f"call-{number}"))
+    expected = told_of(kept)
+    spoil(kept, disposition="answered", contacts=None)
+    rebuild_all(kept)
+    assert expected == told_of(kept)
+    with kept._database.reading() as connection:
+        assert {CALLER} == read_controlled(connection)
+
+
+@pytest.mark.usefixtures("by_many")
 def test_many_processes_bring_a_new_ruleset_about(kept):
     expected = told_of(kept)
     spoil(kept, disposition="answered", contacts=None, ruleset="older")
@@ -249,8 +265,8 @@ def test_what_comes_in_between_reading_and_writing_is_not_lost(kept, monkeypatch
     before, add_up, numbers = calls_of(kept, CALLER), rebuild._add_up, iter(range(100, 100 + times))
     bring(kept, a_call(99, caller=CALLER))
 
-    def with_more(connection, caller, calls):
-        made = add_up(connection, caller, calls)
+    def with_more(connection, caller, calls, controls):
+        made = add_up(connection, caller, calls, controls)
         number = next(numbers, None)
         if number is not None and not connection.get_execution_options().get("writes"):
             monkeypatch.setattr(rebuild, "_add_up", add_up)
@@ -268,8 +284,8 @@ def test_what_comes_in_while_many_are_added_up_in_one_pass_is_not_lost(kept, mon
     """A call is added to the accounts of a caller ID that has been read, and is not written yet."""
     before, add_up, numbers = calls_of(kept, CALLER), rebuild._add_up, iter([100])
 
-    def with_more(connection, caller, calls):
-        made, number = add_up(connection, caller, calls), next(numbers, None)
+    def with_more(connection, caller, calls, controls):
+        made, number = add_up(connection, caller, calls, controls), next(numbers, None)
         if number is not None:
             finish(kept, a_call(number, caller=caller))
         return made
@@ -324,21 +340,30 @@ def test_a_call_added_to_a_store_of_the_schema_before_is_added_to_all_its_calls(
 TIMES = (90.0, 1_499.0, 1_501.0, 4_000.0)
 
 
+@on_sqlite
 @pytest.mark.parametrize("sample", sorted(CORPUS.glob("*.sip")), ids=lambda sample: sample.stem)
-def test_calls_that_are_alike_are_judged_as_each_would_be(sample):
-    judge = judging.Judge()
-    for ending in (Ending.REFUSED, Ending.RING_LIMIT):
-        for rings_ms in (None, 80.0, 2_000.0):
-            for final_ms in TIMES * 2:
-                record = heard(sample.read_bytes(), rings_ms, final_ms, ending)
-                assert rows.opinion_row(judge_call(record)) == judge.opinion(record.request.id, record)
+def test_calls_that_are_alike_are_judged_as_each_would_be(store, sample):
+    endings = [
+        (ending, rings_ms, final_ms)
+        for ending in (Ending.REFUSED, Ending.RING_LIMIT)
+        for rings_ms in (None, 80.0, 2_000.0)
+        for final_ms in TIMES * 2
+    ]
+    calls = [judge_call(heard(f"call-{at:02}", sample.read_bytes(), *how)) for at, how in enumerate(endings)]
+    bring(store, *calls)
+    spoil(store, disposition="answered", confidence="none", status=1, definitive=None, contacts=None, final_ms=None)
+    rebuild_all(store)
+    with store._database.reading() as connection:
+        held = [dict(row) for row in connection.execute(select(opinion).order_by(opinion.c.call_id)).mappings()]
+    assert held == list(map(rows.opinion_row, calls))
 
 
-def heard(raw, rings_ms, final_ms, ending):
+def heard(call_id, raw, ending, rings_ms, final_ms):
     ringing = b"SIP/2.0 180 Ringing\r\nCall-ID: c1@probe.example.net\r\nCSeq: 1 INVITE\r\n\r\n"
     said = [(final_ms, raw)] if rings_ms is None else [(rings_ms, ringing), (final_ms, raw)]
     messages = tuple(
         Message(at_ms=ms, direction=Direction.RECEIVED, transport="udp", local=LOCAL, remote=REMOTE, raw=text)
         for ms, text in said
     )
-    return CallRecord(request=request(), started_at=START, ended_at=START, ending=ending, messages=messages)
+    asked = request(id=call_id, plan_key=call_id)
+    return CallRecord(request=asked, started_at=START, ended_at=START, ending=ending, messages=messages)
