@@ -40,17 +40,19 @@ _opened: list[Database] = []
 
 
 def rebuild_all(database: Database, tell_progress: TellProgress) -> None:
-    """Judge every call again, and add up all of them again."""
+    """Judge every call again, and add up all of them again.
+
+    What everybody's counts lack of the sum of all shares is added first: it is the same before and after, for whoever
+    writes a share changes both alike, and in a store that has no shares yet there is nothing to read.
+    """
     with database.reading() as connection:
-        callers = connection.execute(_CALLERS).scalars().all()
-    parts = list(ranges(database))
-    much = sum(part.calls for part in parts) >= _MUCH
-    _make(database, partial(judge_range, old=False), parts, callers, tell_progress, much=much)
-    with database.reading() as connection:
-        missing = read_missing(connection)
+        callers, missing = connection.execute(_CALLERS).scalars().all(), read_missing(connection)
     if missing:
         with database.writing() as connection:
             add_missing(connection, missing)
+    parts = list(ranges(database))
+    much = sum(part.calls for part in parts) >= _MUCH
+    _make(database, partial(judge_range, old=False), parts, callers, tell_progress, much=much)
 
 
 def make_current(database: Database, callers: Collection[str] | None) -> None:

@@ -28,7 +28,7 @@ _ADD_TALLY: Final = text(
     "declined = tally.declined + excluded.declined, quiet = tally.quiet + excluded.quiet"
 ).bindparams(bindparam("value", type_=tally.c.value.type))
 _ADD_SHARE: Final = insert(share)
-_SHARES: Final = select(share.c.part, share.c.body).where(share.c.caller == bindparam("caller"))
+_SHARES: Final = select(share).where(share.c.caller.in_(bindparam("callers", expanding=True)))
 _DROP_TALLIES: Final = delete(tally).where(tally.c.caller == bindparam("of_caller"))
 _DROP_SHARE: Final = delete(share).where(share.c.caller == bindparam("of_caller"), share.c.part == bindparam("of_part"))
 _NAMES: Final = ("calls", "blocked", "through", "declined", "quiet")
@@ -60,21 +60,23 @@ def add_counts(connection: Connection, parts: Parts) -> None:
     _add_shares(connection, {key: _written(counts) for key, counts in parts.items()})
 
 
-def replace_counts(connection: Connection, caller: str, parts: Parts) -> None:
-    """Put the counts of all calls of a caller in the place of those that are there.
+def replace_counts(connection: Connection, callers: Mapping[str, Parts]) -> None:
+    """Put the counts of all calls of these callers in the place of those that are there.
 
-    Of its share of everybody's only what differs is written: after a rebuild most of it stands as it stood.
+    Of their shares of everybody's only what differs is written: after a rebuild most of it stands as it stood.
     """
     take_turn(connection, Lock.EVERYBODY)
-    before = dict(connection.execute(_SHARES, {"caller": caller}).tuples().all())
-    after = {part: body for (_, part), counts in parts.items() if (body := _written(counts))}
-    lost = {part: body for part, body in before.items() if after.get(part) != body}
-    added = {part: body for part, body in after.items() if before.get(part) != body}
-    connection.execute(_DROP_TALLIES, {"of_caller": caller})
-    execute_many(connection, _DROP_SHARE, [{"of_caller": caller, "of_part": part} for part in lost])
-    _add_shares(connection, {(caller, part): body for part, body in added.items()})
+    parts = {key: counts for theirs in callers.values() for key, counts in theirs.items()}
+    before = {(caller, part): body for caller, part, body in connection.execute(_SHARES, {"callers": list(callers)})}
+    after = {key: body for key, counts in parts.items() if (body := _written(counts))}
+    lost = {key: body for key, body in before.items() if after.get(key) != body}
+    added = {key: body for key, body in after.items() if before.get(key) != body}
+    execute_many(connection, _DROP_SHARE, [{"of_caller": caller, "of_part": part} for caller, part in lost])
+    _add_shares(connection, added)
+    execute_many(connection, _DROP_TALLIES, [{"of_caller": caller} for caller in callers])
+    _add(connection, summed(counts for key, counts in parts.items() if key not in after))
     gone = {key: [-count for count in counts] for key, counts in summed(map(_read, lost.values())).items()}
-    _add(connection, gone, *(counts for (_, part), counts in parts.items() if part in added or part not in after))
+    _add(connection, summed([gone, *(parts[key] for key in added)]))
     connection.execute(_DROP_EMPTY)
 
 
@@ -102,10 +104,9 @@ def read_tallies(connection: Connection, callers: Collection[str] | None = None)
         yield Tally(caller, _DIMENSIONS[dimension], value, calls, blocked, through, declined, quiet)
 
 
-def _add(connection: Connection, *several: Counts) -> None:
+def _add(connection: Connection, counts: Counts) -> None:
     rows = [
         {"caller": caller, "dimension": dimension, "value": value, **dict(zip(_NAMES, found, strict=True))}
-        for counts in several
         for (caller, dimension, value), found in counts.items()
         if any(found)
     ]

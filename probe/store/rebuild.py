@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Connection
@@ -28,6 +29,9 @@ from probe.store.locks import take_turns_of
 from probe.store.stale import Version, unmark, version_of
 
 _TRIES: Final = 3
+# Sums written in one transaction: most callers add to the same rows of everybody's counts, and the disk is waited for
+# once.
+_TOGETHER: Final = 10
 
 Then = Callable[[Connection, tuple[Change, ...]], None]
 
@@ -61,11 +65,12 @@ def rebuild_together(database: Database, callers: Collection[str]) -> None:
     left = set(callers)
     with database.reading() as connection:
         controlled = read_controlled(connection)
-        for caller, calls in read_all_observations(connection, callers):
-            controls = read_controls(connection, caller) if caller in controlled else []
-            made = _add_up(connection, caller, calls, controls)
-            if _write_if_it_holds(database, made, _replace):
-                left.discard(caller)
+        sums = (
+            _add_up(connection, caller, calls, read_controls(connection, caller) if caller in controlled else ())
+            for caller, calls in read_all_observations(connection, callers)
+        )
+        while together := tuple(islice(sums, _TOGETHER)):
+            left -= _write_those_that_hold(database, together)
     for caller in sorted(left):  # those to whom a call was added meanwhile, and those that have no calls any more
         rebuild_apart(database, caller)
 
@@ -95,6 +100,14 @@ def _write_if_it_holds(database: Database, made: Sum, write: Callable[[Connectio
         if holds:
             write(connection, made)
         return holds
+
+
+def _write_those_that_hold(database: Database, sums: Sequence[Sum]) -> set[str]:
+    with database.writing() as connection:
+        take_turns_of(connection, [made.caller for made in sums])
+        held = [made for made in sums if version_of(connection, made.caller) == made.version]
+        _replace(connection, *held)
+        return {made.caller for made in held}
 
 
 def _put_apart(database: Database, opinions: Sequence[Opinion]) -> None:
@@ -165,10 +178,11 @@ def _replace_and_compare(connection: Connection, made: Sum) -> tuple[Change, ...
     return changes(before, made.accounts)
 
 
-def _replace(connection: Connection, made: Sum) -> None:
-    caller = made.caller
-    drop_accounts(connection, caller, [network or WHOLE for _, network in made.accounts.opened])
-    put_accounts(connection, made.accounts.opened.values())
-    replace_counts(connection, caller, made.parts)
-    replace_cases(connection, caller, book(made.noticed, read_cases(connection, caller)))
-    unmark(connection, caller, made.version)
+def _replace(connection: Connection, *sums: Sum) -> None:
+    for made in sums:
+        caller = made.caller
+        drop_accounts(connection, caller, [network or WHOLE for _, network in made.accounts.opened])
+        put_accounts(connection, made.accounts.opened.values())
+        replace_cases(connection, caller, book(made.noticed, read_cases(connection, caller)))
+        unmark(connection, caller, made.version)
+    replace_counts(connection, {made.caller: made.parts for made in sums})
