@@ -146,6 +146,7 @@ def test_another_source_is_built_anew_and_a_build_that_fails_shows_its_last_word
         (".", "is not pjproject's source: it has no version.mak"),
         ("other.tar", "is not a tarball of pjproject: it has no version.mak in its one folder"),
         ("text.tar", "is not a tarball"),
+        ("nameless.tar", "names no version"),
     ],
 )
 @pytest.mark.usefixtures("tools")
@@ -153,6 +154,8 @@ def test_a_source_that_is_none_is_told_in_a_sentence(tmp_path: Path, given: str,
     (tmp_path / "text.tar").write_text("not a tarball")
     with tarfile.open(tmp_path / "other.tar", "w") as tarball:
         tarball.add(tmp_path / "text.tar", "folder/text")
+    with tarfile.open(tmp_path / "nameless.tar", "w") as tarball:
+        tarball.add(tmp_path / "text.tar", "folder/version.mak")
     built = build(tmp_path, tmp_path / given)
 
     assert 1 == built.returncode

@@ -6,7 +6,6 @@ import shutil
 import struct
 import subprocess
 import zlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -38,7 +37,7 @@ SEEN = observe(answered())
 
 def call(disposition=D.ANSWERED, hours=0.0, **more) -> Observation:
     at = START + timedelta(hours=hours)
-    return replace(SEEN, started_at=at, ended_at=at, disposition=disposition, **more)
+    return SEEN._replace(started_at=at, ended_at=at, disposition=disposition, **more)
 
 
 def drawn(*calls, **more):
@@ -183,7 +182,7 @@ def test_without_calls_it_says_so():
 def test_any_moment_can_be_drawn():
     ends = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     for moments in (ends, ends[:1], ends[1:]):
-        root = drawn(*(replace(call(), started_at=at) for at in moments))
+        root = drawn(*(call()._replace(started_at=at) for at in moments))
         assert len(moments) == len(marks(root)["through"])
 
 
