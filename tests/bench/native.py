@@ -80,7 +80,7 @@ def measure() -> Iterator[Figure]:
     sizes = sizes_for(build)
     yield from _throughput(build, sizes)
     yield from _ringing(build, sizes)
-    yield from _processor_time(build, sizes)
+    yield from _processor_time(build)
     yield from _reported_time(build)
 
 
@@ -122,7 +122,7 @@ def _ringing(build: Build, sizes: Sizes) -> Iterator[Figure]:
     )
 
 
-def _processor_time(build: Build, sizes: Sizes) -> Iterator[Figure]:
+def _processor_time(build: Build) -> Iterator[Figure]:
     calls = min(400, 16 * build.limits.calls)
     ours = _on_the_road("ring_10s_refuse", calls, calls)
     with _far_end("ring_10s_refuse", calls) as port:
