@@ -22,7 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,8 +235,11 @@ def _wait_for_rounds(running: Soak, count: int) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since it was listed
+            found += map(int, task.read_text().split())
+    return found
 
 
 def weigh(daemon: Daemon) -> Weight:
@@ -258,8 +261,14 @@ def _handles_of(pid: int) -> int | None:
     """Count its handles without those on the store, of which the pool of connections keeps as many as it once used."""
     if os.geteuid() != 0:
         return None
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]  # noqa: PTH115 - these are no paths
-    return len([link for link in links if "/probe.db" not in link])
+    links = map(_target_of, Path(f"/proc/{pid}/fd").iterdir())
+    return len([link for link in links if link is not None and "/probe.db" not in link])
+
+
+def _target_of(link: Path) -> str | None:
+    with suppress(FileNotFoundError):  # closed since it was listed
+        return os.readlink(link)  # noqa: PTH115 - what it says is no path
+    return None
 
 
 # The parts.
